@@ -1,0 +1,27 @@
+# Every target needs the environment that `pip install -e ".[dev]"` makes.
+# `make check` writes nothing into the checkout: caches and the built site go to a temporary folder.
+SCRATCH := $(or $(TMPDIR),/tmp)/facemotion-check
+export PYTHONDONTWRITEBYTECODE := 1
+export RUFF_CACHE_DIR := $(SCRATCH)/ruff
+# the theme announces its successor on every build; the choice is made in pyproject.toml
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: check test docs style
+
+check:
+	ruff check .
+	ruff format --check .
+	mypy --cache-dir $(SCRATCH)/mypy
+	lint-imports --cache-dir $(SCRATCH)/imports
+	pytest -q -p no:cacheprovider tests/test_house.py
+	mkdocs build --quiet --strict --site-dir $(SCRATCH)/site
+
+test:
+	pytest
+
+docs:
+	mkdocs serve
+
+style:
+	ruff check --fix .
+	ruff format .

@@ -1,0 +1,81 @@
+"""Facial emotion recognition: the emotions of every face in a photo, a video or a webcam.
+
+Public names are resolved on first use (PEP 562), so that `import facemotion` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from facemotion.errors import (
+    ChecksumError,
+    ConfigError,
+    DataError,
+    DeviceError,
+    DownloadError,
+    FacemotionError,
+    ImageError,
+    MissingExtraError,
+    PluginError,
+    RecipeError,
+    TrainingError,
+    UnknownNameError,
+    VideoError,
+    WeightsError,
+)
+from facemotion.version import __version__
+
+if TYPE_CHECKING:
+    from facemotion.boxes import Box
+    from facemotion.inputs import InputSpec
+    from facemotion.labels import LabelSet
+    from facemotion.recipes.recipe import Recipe
+    from facemotion.results import Face, FaceEmotion, Frame
+
+_HOME_OF = {
+    "Box": "facemotion.boxes",
+    "Face": "facemotion.results",
+    "FaceEmotion": "facemotion.results",
+    "Frame": "facemotion.results",
+    "InputSpec": "facemotion.inputs",
+    "LabelSet": "facemotion.labels",
+    "Recipe": "facemotion.recipes.recipe",
+}
+
+__all__ = [
+    "Box",
+    "ChecksumError",
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "DownloadError",
+    "Face",
+    "FaceEmotion",
+    "FacemotionError",
+    "Frame",
+    "ImageError",
+    "InputSpec",
+    "LabelSet",
+    "MissingExtraError",
+    "PluginError",
+    "Recipe",
+    "RecipeError",
+    "TrainingError",
+    "UnknownNameError",
+    "VideoError",
+    "WeightsError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""`python -m facemotion`: the command line, also for torchrun."""
+
+from facemotion.cli.main import main
+
+main()

@@ -1,0 +1,150 @@
+"""`facemotion doctor`: what is installed here, what works, and the line that mends what does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+
+import click
+
+from facemotion.errors import FacemotionError, UnknownNameError
+from facemotion.registry import Registry
+from facemotion.version import __version__
+
+Row = tuple[str, str]
+
+# the packages of each extra, with the module that shows whether one is there
+_EXTRAS = {
+    "train": {"matplotlib": "matplotlib", "tensorboard": "tensorboard"},
+    "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime", "onnxscript": "onnxscript"},
+}
+
+
+class _Report:
+    """What the checks found: printed as it comes, with the problems and their remedies gathered for the end."""
+
+    def __init__(self) -> None:
+        self.problems: list[Row] = []
+
+    def section(self, title: str, rows: Callable[[_Report], Iterator[Row]]) -> None:
+        click.secho(title, bold=True)
+        for name, value in rows(self):
+            click.echo(f"  {name:<18} {value}")
+
+    def problem(self, what: str, remedy: str) -> str:
+        self.problems.append((what, remedy))
+        return what
+
+
+@click.command(epilog="Example: facemotion doctor")
+def doctor() -> int:
+    """Show what is installed here, what works, and what would mend the rest. Exits 1 where something is broken."""
+    report = _Report()
+    report.section("Versions", _versions)
+    report.section("Processors", _processors)
+    report.section("OpenCV", _opencv)
+    report.section("Detectors", lambda report: _plugins(Registry("facemotion.detectors", "detector"), report))
+    report.section("Backbones", lambda report: _plugins(Registry("facemotion.backbones", "backbone"), report))
+    report.section("Extras", _extras)
+    for what, remedy in report.problems:
+        click.secho(f"! {what}", fg="red")
+        click.echo(f"  mend it: {remedy}")
+    if not report.problems:
+        click.secho("Everything works.", fg="green")
+    return 1 if report.problems else 0
+
+
+def _versions(report: _Report) -> Iterator[Row]:
+    yield "facemotion", __version__
+    yield "python", f"{platform.python_version()} on {platform.platform(terse=True)}"
+    for name in _requirements():
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            if name == "opencv-python":  # one of its other builds may stand in for it
+                yield name, _opencv_build() or report.problem("opencv-python is missing", "pip install opencv-python")
+            else:
+                yield name, report.problem(f"{name} is missing", f"pip install {name}")
+
+
+def _requirements() -> list[str]:
+    try:
+        lines = requires("facemotion") or []
+    except PackageNotFoundError:
+        raise FacemotionError(
+            "facemotion itself is not installed here: run `pip install -e .` in its checkout"
+        ) from None
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
+
+
+def _opencv_build() -> str | None:
+    for name in ("opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"):
+        try:
+            return f"{version(name)} ({name})"
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def _processors(report: _Report) -> Iterator[Row]:
+    from facemotion.devices import available_devices, cpu_threads
+
+    yield "CPU threads", str(cpu_threads())
+    try:
+        yield "devices", ", ".join(available_devices())
+    except ImportError as error:
+        yield (
+            "devices",
+            report.problem(f"torch can't be loaded ({error})", "pip install --force-reinstall torch torchvision"),
+        )
+
+
+def _opencv(report: _Report) -> Iterator[Row]:
+    try:
+        from facemotion.opencv import cv2
+    except ImportError as error:
+        cause, _, remedy = str(error).rpartition(": ")
+        yield "OpenCV", report.problem(cause, remedy)
+        return
+    yield "major version", cv2.__version__.split(".")[0]
+    yield "windows", _windows(cv2.getBuildInformation())
+
+
+def _windows(build: str) -> str:
+    toolkit = re.search(r"^\s*GUI:\s*(\S+)", build, re.MULTILINE)
+    if toolkit is None or toolkit[1] == "NONE":
+        return "none: this is a headless build; the webcam's window needs opencv-python"
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return f"can't be opened here: no display (DISPLAY is not set); built for {toolkit[1]}"
+    return f"can be opened ({toolkit[1]})"
+
+
+def _plugins(registry: Registry, report: _Report) -> Iterator[Row]:
+    try:
+        names = registry.names()
+        if not names:
+            yield "none", "no plug-in is installed"
+        for name in names:
+            owners = registry.distributions(name)
+            if len(owners) > 1:
+                yield (
+                    name,
+                    report.problem(
+                        f"{registry.kind} {name!r} is claimed by {' and '.join(owners)}", "uninstall all but one"
+                    ),
+                )
+            else:
+                yield name, owners[0]
+    except UnknownNameError as error:
+        yield "none", str(error)
+
+
+def _extras(report: _Report) -> Iterator[Row]:
+    for extra, modules in _EXTRAS.items():
+        missing = [package for package, module in modules.items() if find_spec(module) is None]
+        yield extra, f"without {', '.join(missing)}: pip install 'facemotion[{extra}]'" if missing else "installed"

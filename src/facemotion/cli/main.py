@@ -1,0 +1,90 @@
+"""The frame of the command line: finds commands lazily, and turns errors and signals into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from facemotion.errors import FacemotionError
+from facemotion.version import __version__
+
+# where each command lives, and its line in the help, which is shown without importing it
+_COMMANDS = {
+    "doctor": ("facemotion.cli.doctor", "Show what is installed here, what works, and what would mend the rest."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command only when it is run or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Results go to stdout, everything else to stderr. `facemotion COMMAND --help` shows an example.",
+)
+@click.version_option(__version__, message="facemotion %(version)s")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for debugging, with tracebacks.")
+def cli(verbose: int) -> None:
+    """The emotions of every face in a photo, a video or a webcam; train and judge your own networks."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, raised where the program stands, so that files are closed on the way out."""
+
+
+def _on_terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 a FacemotionError, 2 wrong usage, 130 or 143 interrupted."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result: Any = cli.main(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except FacemotionError as error:
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            logging.getLogger(__name__).debug("", exc_info=error)
+        click.echo(f"facemotion: {error}", err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("facemotion: interrupted", err=True)
+        return 130
+    except _Terminated:
+        click.echo("facemotion: terminated", err=True)
+        return 143
+    except BrokenPipeError:
+        # the reader went away (`| head`): what it wanted it has; Python's own flush at exit must not fail either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

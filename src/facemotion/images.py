@@ -1,0 +1,165 @@
+"""Any picture in, RGB uint8 out. The only place that knows EXIF, BGR, alpha and file formats."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from facemotion.errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.results import Pixels
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]"
+
+# The largest picture that is read, in millions of pixels, where `read_image` is not told otherwise. It stands just
+# under the size at which Pillow itself warns of a decompression bomb.
+MAX_MEGAPIXELS = 89.0
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
+_WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> Pixels:
+    """A picture as an (H, W, 3) uint8 array in RGB order, turned upright.
+
+    source: a path, the bytes of a file, an open binary file, a PIL image, or an array (uint8, RGB or grey). An array
+    that is RGB already is given back as it is, not copied.
+    max_megapixels: refuse larger pictures; `MAX_MEGAPIXELS` unless given. Arrays are in memory already: no limit.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
+    if isinstance(source, Image.Image):
+        return _decode(source, limit, place=None)
+    place = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    data = _read_bytes(source, place)
+    if not data:
+        raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes")
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise ImageError("not a picture", place, expected=_READABLE, got=_describe(data)) from None
+    except Exception as error:  # Pillow's parsers raise whatever a hostile header makes them stumble over
+        raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
+    with image:
+        return _decode(image, limit, place)
+
+
+def from_bgr(frame: NDArray[Any]) -> Pixels:
+    """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
+    return np.ascontiguousarray(_from_array(frame)[..., ::-1])
+
+
+def _from_array(array: NDArray[Any]) -> Pixels:
+    hint = ""
+    if array.ndim == 3 and array.shape[2] == 4:
+        hint = "; drop the alpha channel: image[..., :3]"
+    elif array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
+        hint = "; the channels come last: image.transpose(1, 2, 0)"
+    elif array.dtype != np.uint8 and array.ndim in (2, 3):
+        hint = "; uint8 runs from 0 to 255"
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    if array.dtype != np.uint8 or not shaped or array.size == 0:
+        raise ImageError("wrong array", expected=_WANTED_ARRAY, got=f"{array.dtype} of shape {array.shape}{hint}")
+    if array.ndim == 2:
+        return np.repeat(array[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(array)
+
+
+def _read_bytes(source: Any, place: str | None) -> bytes:
+    if place is not None:
+        try:
+            return Path(place).read_bytes()
+        except FileNotFoundError:
+            raise ImageError("no such file", place) from None
+        except IsADirectoryError:
+            raise ImageError("this is a folder", place, expected=_READABLE) from None
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise ImageError("the file can't be opened", place, got=_reason(error)) from error
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    data = source.read() if hasattr(source, "read") else source
+    if not isinstance(data, bytes):
+        kinds = "a path, bytes, a binary file, a PIL image or a numpy array"
+        raise ImageError("not a picture", expected=kinds, got=type(data).__name__)
+    return data
+
+
+def _decode(image: Image.Image, limit: float, place: str | None) -> Pixels:
+    size = f"{image.width} x {image.height}"
+    if image.width * image.height > limit * 1e6:
+        raise ImageError(
+            "the picture is too large",
+            place,
+            f"at most {limit:g} megapixels",
+            f"{size}; see facemotion.images.MAX_MEGAPIXELS",
+        )
+    if image.width == 0 or image.height == 0:
+        raise ImageError("the picture is empty", place, expected="at least one pixel", got=size)
+    try:
+        image.load()
+        return _upright_rgb(image)
+    except ImageError as error:
+        raise ImageError(error.what, place, error.expected, error.got) from None
+    except Exception as error:  # Pillow's decoders raise whatever damaged pixels make them stumble over
+        raise ImageError("the picture is damaged", place, f"{size} pixels", _reason(error)) from error
+
+
+def _upright_rgb(image: Image.Image) -> Pixels:
+    orientation = _orientation(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        image = Image.fromarray(_to_8_bit(np.asarray(image), image.mode))
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    if orientation in _TURNS:
+        image = image.transpose(_TURNS[orientation])
+    # a writable copy: the array outlives the PIL image
+    return np.array(image, dtype=np.uint8)
+
+
+def _to_8_bit(values: NDArray[Any], mode: str) -> Pixels:
+    if mode == "F" or int(values.min()) < 0 or int(values.max()) > 65535:
+        got = f"values from {values.min():g} to {values.max():g}"
+        raise ImageError("the pixels are neither 8 nor 16 bits", expected="0 to 65535", got=got)
+    return (values >> 8).astype(np.uint8)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(_ORIENTATION)
+    except Exception:  # damaged metadata around whole pixels: the picture is shown as it lies, like viewers do
+        return None
+    return value if isinstance(value, int) else None
+
+
+def _describe(data: bytes) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif"):
+        return f"a {data[8:12].decode().upper()} picture ({len(data)} bytes); save it as JPEG or PNG first"
+    return f"{len(data)} bytes that begin with {data[:8]!r}"
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""How a network is trained: one TOML file a recipe."""

@@ -1,0 +1,234 @@
+"""A recipe: everything that decides how a network is trained, in one TOML file. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from facemotion.errors import RecipeError, UnknownNameError
+from facemotion.inputs import InputSpec
+from facemotion.labels import LabelSet
+from facemotion.recipes.toml import check, parse_value, to_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """name: "sgd", "adam" or "adamw". momentum and nesterov are for "sgd" alone."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = 0.1
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+    nesterov: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the learning rate goes.
+
+    name: "cosine" (with warmup_epochs before it), "one-cycle", "plateau" (times factor after patience epochs without
+    a better score, then cooldown epochs of rest, never below min_lr), "steps" (times factor at each of the epochs in
+    milestones) or "constant".
+    """
+
+    name: Literal["cosine", "one-cycle", "plateau", "steps", "constant"] = "cosine"
+    warmup_epochs: float = 1.0
+    factor: float = 0.1
+    patience: int = 10
+    cooldown: int = 0
+    min_lr: float = 0.0
+    milestones: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """name: "cross-entropy" (soft targets where the data has votes and label_rule is "soft") or "focal" (with gamma).
+
+    class_weights: "none" or "balanced" (inverse to a class's share).
+    """
+
+    name: Literal["cross-entropy", "focal"] = "cross-entropy"
+    label_smoothing: float = 0.0
+    gamma: float = 2.0
+    class_weights: Literal["none", "balanced"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Distill:
+    """teachers: weights (names or folders) whose probabilities, averaged, are learnt beside the labels.
+
+    mix: the teachers' share of the loss; temperature: softens both sides.
+    """
+
+    teachers: tuple[str, ...] = ()
+    temperature: float = 2.0
+    mix: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """What is done to a batch of crops while training; 0 turns a thing off.
+
+    crop: smallest side of a random resized crop, as a share of the whole (1 is off). flip: chance of mirroring.
+    rotation: degrees. shift: share of the side. brightness, contrast: largest relative change. erasing: chance of
+    a blank rectangle. mixup, cutmix: alpha of the Beta distribution. plain_epochs: the last epochs, without mixing.
+    """
+
+    crop: float = 1.0
+    flip: float = 0.5
+    rotation: float = 0.0
+    shift: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    plain_epochs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Early stopping: after patience epochs whose score is not min_delta better than the best; 0 never stops."""
+
+    patience: int = 0
+    min_delta: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is trained. Every key has a default; a TOML file names what differs.
+
+    description: what it is for, and the figure it answers to.
+    backbone, backbone_args: the network and its own arguments.
+    labels: a known label set or the labels themselves. label_rule: how votes become labels, where the data has votes.
+    input: what the network is fed (see InputSpec).
+    init: "none", "imagenet", or weights to start from (a name or a folder); a head is replaced where labels differ.
+    freeze: layers that are not trained, by the beginning of their names.
+    dropout: replaces the network's own.
+    sampling: "shuffle" or "balanced" (every class equally often).
+    val_share: the share of the training part that is put aside where no validation data is given.
+    ema: decay of the weights' moving average (0 is off). clip_grad: largest norm of a gradient (0 is off).
+    precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16".
+    best: the validation metric that picks the epoch.
+    """
+
+    description: str = ""
+    backbone: str = "fast"
+    backbone_args: dict[str, Any] = field(default_factory=dict)
+    labels: str | tuple[str, ...] = "fer7"
+    label_rule: str | None = None
+    init: str = "none"
+    freeze: tuple[str, ...] = ()
+    dropout: float | None = None
+    epochs: int = 30
+    batch_size: int = 128
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    val_share: float = 0.2
+    ema: float = 0.0
+    clip_grad: float = 0.0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    best: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    seed: int = 0
+    input: InputSpec = field(default_factory=InputSpec)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    loss: Loss = field(default_factory=Loss)
+    distill: Distill = field(default_factory=Distill)
+    augment: Augment = field(default_factory=Augment)
+    stop: Stop = field(default_factory=Stop)
+
+    @staticmethod
+    def names() -> list[str]:
+        """The recipes in the package."""
+        return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> Self:
+        """A recipe of the package by name, or one of your own by the path of its TOML file."""
+        if str(source) in cls.names():
+            return cls.from_toml((_folder() / f"{source}.toml").read_text("utf-8"), f"{source}.toml")
+        path = Path(source)
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            hint = "Or give the path of a TOML file."
+            raise UnknownNameError("recipe", str(source), cls.names(), hint) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError("the recipe can't be read", str(path), "a text file in TOML", str(error)) from error
+        return cls.from_toml(text, str(path))
+
+    @classmethod
+    def from_toml(cls, text: str, place: str = "recipe") -> Self:
+        """A recipe from TOML. `place` is what errors call it."""
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError("not TOML", place, got=str(error)) from error
+        return cls.from_dict(values, place)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], place: str = "recipe") -> Self:
+        """A recipe from plain values, nested as in TOML."""
+        recipe: Self = check(cls, values, place)
+        recipe._check_ranges(place)
+        return recipe
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """The recipe with keys changed: {"epochs": 5, "optimizer.lr": "0.01"}; text is read as TOML if it can be."""
+        values = self.to_dict()
+        for key, value in changes.items():
+            *tables, last = key.split(".")
+            table = values
+            for name in tables:
+                table = table.setdefault(name, {})
+                if not isinstance(table, dict):
+                    raise RecipeError("not a table", f"override: {key}", got=repr(name))
+            table[last] = parse_value(value) if isinstance(value, str) else value
+        return self.from_dict(values, "override")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, nested as in TOML; keys that are None are left out."""
+        values = dataclasses.asdict(self) | {"input": self.input.to_dict()}
+        return {key: value for key, value in values.items() if value is not None}
+
+    def to_toml(self) -> str:
+        """All keys with their values, as a training folder keeps them."""
+        return to_toml(self.to_dict())
+
+    @property
+    def label_set(self) -> LabelSet:
+        return LabelSet.of(self.labels)
+
+    def _check_ranges(self, place: str) -> None:
+        """The values that have the right type and still make no sense."""
+        shares = {
+            "val_share": self.val_share,
+            "ema": self.ema,
+            "loss.label_smoothing": self.loss.label_smoothing,
+            "distill.mix": self.distill.mix,
+            "augment.crop": self.augment.crop,
+            "augment.flip": self.augment.flip,
+            "augment.erasing": self.augment.erasing,
+        }
+        for key, value in shares.items():
+            if not 0 <= value <= 1:
+                raise RecipeError("out of range", f"{place}: {key}", "0 to 1", repr(value))
+        for key, count in (("epochs", self.epochs), ("batch_size", self.batch_size)):
+            if count < 1:
+                raise RecipeError("out of range", f"{place}: {key}", "at least 1", repr(count))
+        if self.optimizer.lr <= 0:
+            raise RecipeError("out of range", f"{place}: optimizer.lr", "above 0", repr(self.optimizer.lr))
+        try:
+            LabelSet.of(self.labels)
+        except (ValueError, LookupError) as error:
+            raise RecipeError(str(error), f"{place}: labels") from error
+
+
+def _folder() -> Any:
+    return files("facemotion.recipes")

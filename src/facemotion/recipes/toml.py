@@ -1,0 +1,105 @@
+"""Plain TOML values to typed dataclasses, strictly, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from facemotion.errors import RecipeError, UnknownNameError
+
+
+def check(kind: type, values: Mapping[str, Any], place: str) -> Any:
+    """An instance of a dataclass from plain values; a RecipeError names an unknown key or a wrong value."""
+    if not isinstance(values, Mapping):
+        raise RecipeError("wrong value", place, "a table", repr(values))
+    hints = get_type_hints(kind)
+    names = [each.name for each in dataclasses.fields(kind)]
+    for key in values:
+        if key not in names:
+            raise RecipeError(str(UnknownNameError("key", key, names)), place)
+    arguments = {key: _convert(hints[key], value, f"{place}: {key}") for key, value in values.items()}
+    try:
+        return kind(**arguments)
+    except ValueError as error:
+        raise RecipeError(str(error), place) from error
+
+
+def _convert(hint: Any, value: Any, place: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return value if isinstance(value, hint) else check(hint, value, place)
+    if _fits(hint, value):
+        return tuple(value) if isinstance(value, list) else float(value) if hint is float else value
+    raise RecipeError("wrong value", place, _describe(hint), repr(value))
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_fits(choice, value) for choice in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is tuple:
+        return isinstance(value, list | tuple) and all(_fits(arguments[0], item) for item in value)
+    if origin is dict:
+        return isinstance(value, dict)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _describe(hint: Any) -> str:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(_describe(choice) for choice in arguments if choice is not NoneType)
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is tuple:
+        return f"a list, each {_describe(arguments[0])}"
+    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+    return words.get(hint, "a table")
+
+
+def parse_value(text: str) -> Any:
+    """The value that a text means in TOML (0.01, true, [1, 2]); text that is no TOML value means itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """Plain values as TOML: single values first, then a table for each mapping."""
+    return "\n".join(_table(values, ())) + "\n"
+
+
+def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if key not in inner]
+    if path and (lines or not inner):
+        lines = ["", f"[{'.'.join(map(_key, path))}]", *lines]
+    for key, value in inner.items():
+        lines += _table(value, (*path, key))
+    return lines
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for DEL, which TOML wants escaped
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
