@@ -73,7 +73,9 @@ class UnknownNameError(FacemotionError, LookupError):
         text = f"no {self.kind} is named {self.name!r}"
         if self.nearest:
             text += f"; did you mean {' or '.join(map(repr, self.nearest))}?"
-        text += f" There is: {', '.join(self.choices)}." if self.choices else f" There is no {self.kind} at all."
+        elif self.choices:
+            text += "."
+        text += f" There is: {', '.join(self.choices)}." if self.choices else f"; there is no {self.kind} at all."
         return f"{text} {self.hint}" if self.hint else text
 
 

@@ -131,7 +131,8 @@ def _upright_rgb(image: Image.Image) -> Pixels:
         image = Image.fromarray(_to_8_bit(np.asarray(image), image.mode))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        image = Image.new("RGB", layer.size, "white")
+        image.paste(layer, mask=layer.getchannel("A"))
     if image.mode != "RGB":
         image = image.convert("RGB")
     if orientation in _TURNS:

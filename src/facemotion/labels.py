@@ -53,9 +53,10 @@ class LabelSet:
             raise DataError("wrong labels", expected="one or more words", got=repr(list(self.labels)))
         by_key: dict[str, str] = {}
         for label in self.labels:
-            other = by_key.setdefault(_key(label), label)
-            if other is not label:
-                raise DataError("wrong labels", expected="each label once", got=f"{other!r} and {label!r}")
+            key = _key(label)
+            if key in by_key:
+                raise DataError("wrong labels", expected="each label once", got=f"{by_key[key]!r} and {label!r}")
+            by_key[key] = label
         object.__setattr__(self, "_by_key", by_key)
 
     @classmethod

@@ -22,7 +22,7 @@ class Registry:
         claims: dict[str, dict[tuple[str, str], EntryPoint]] = {}
         for point in entry_points(group=self.group):
             claims.setdefault(point.name, {})[_distribution(point), point.value] = point
-        return {name: list(points.values()) for name, points in sorted(claims.items())}
+        return {name: [points[key] for key in sorted(points)] for name, points in sorted(claims.items())}
 
     def names(self) -> list[str]:
         """Every name that is installed, in alphabetical order. Imports none of them."""

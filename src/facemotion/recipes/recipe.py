@@ -19,7 +19,10 @@ from facemotion.recipes.toml import check, parse_value, to_toml
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """name: "sgd", "adam" or "adamw". momentum and nesterov are for "sgd" alone."""
+    """name: "sgd", "adam" or "adamw". lr: the largest learning rate. weight_decay: pull of the weights towards zero.
+
+    momentum and nesterov are for "sgd" alone.
+    """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.1
@@ -50,6 +53,7 @@ class Schedule:
 class Loss:
     """name: "cross-entropy" (soft targets where the data has votes and label_rule is "soft") or "focal" (with gamma).
 
+    label_smoothing: the share of every target that is spread over all classes.
     class_weights: "none" or "balanced" (inverse to a class's share).
     """
 
@@ -111,11 +115,12 @@ class Recipe:
     init: "none", "imagenet", or weights to start from (a name or a folder); a head is replaced where labels differ.
     freeze: layers that are not trained, by the beginning of their names.
     dropout: replaces the network's own.
+    epochs: passes over the training part. batch_size: faces a step, over all processes together.
     sampling: "shuffle" or "balanced" (every class equally often).
     val_share: the share of the training part that is put aside where no validation data is given.
     ema: decay of the weights' moving average (0 is off). clip_grad: largest norm of a gradient (0 is off).
     precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16".
-    best: the validation metric that picks the epoch.
+    best: the validation metric that picks the epoch. seed: decides everything that is drawn at random.
     """
 
     description: str = ""

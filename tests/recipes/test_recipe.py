@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from facemotion import InputSpec, LabelSet, Recipe, RecipeError, UnknownNameError
+
+FULL = """
+description = 'what "it" is for: äöü \\ and so on'
+backbone = "vgg16"
+labels = ["Tired", "wide awake"]
+freeze = ["features.0", "features.2"]
+dropout = 0.5
+epochs = 10
+
+[backbone_args]
+trained_convolutions = 8
+
+[input]
+size = 224
+colour = "rgb"
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+
+[optimizer]
+name = "adam"
+lr = 1
+weight_decay = 0
+
+[schedule]
+name = "steps"
+milestones = [3, 6]
+"""
+
+
+def test_a_recipe_is_its_toml_over_the_defaults() -> None:
+    recipe = Recipe.from_toml(FULL)
+    assert (recipe.backbone, recipe.backbone_args) == ("vgg16", {"trained_convolutions": 8})
+    assert recipe.input == InputSpec(224, "rgb", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    assert (recipe.optimizer.name, recipe.optimizer.lr, recipe.optimizer.momentum) == ("adam", 1.0, 0.9)
+    assert recipe.schedule.milestones == (3, 6)
+    assert recipe.label_set == LabelSet.of(["Tired", "wide awake"])
+    assert Recipe.from_toml("") == Recipe()
+
+
+@pytest.mark.parametrize("text", ["", FULL])
+def test_what_is_written_is_what_is_read(text: str) -> None:
+    recipe = Recipe.from_toml(text)
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert tomllib.loads(recipe.to_toml()) == tomllib.loads(Recipe.from_toml(recipe.to_toml()).to_toml())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("epoch = 3", "my.toml: no key is named 'epoch'; did you mean 'epochs'"),
+        ("[optimizer]\nlearning_rate = 1", "my.toml: optimizer: no key is named 'learning_rate'"),
+        ("epochs = '3'", "my.toml: epochs: wrong value: expected a whole number, got '3'"),
+        ("epochs = 3.5", "my.toml: epochs: wrong value: expected a whole number, got 3.5"),
+        ("epochs = true", "expected a whole number, got True"),
+        ("epochs = 0", "my.toml: epochs: out of range: expected at least 1, got 0"),
+        ("optimizer = 3", "my.toml: optimizer: wrong value: expected a table, got 3"),
+        ("[optimizer]\nname = 'lion'", "expected 'sgd' or 'adam' or 'adamw', got 'lion'"),
+        ("[optimizer]\nlr = 0", "my.toml: optimizer.lr: out of range"),
+        ("[optimizer]\nlr = nan", "my.toml: optimizer: lr: wrong value: expected a number, got nan"),
+        ("[optimizer]\nlr = inf", "expected a number, got inf"),
+        ("[schedule]\nmilestones = [1, 'x']", "expected a list, each a whole number"),
+        ("[input]\nsize = 3", "my.toml: input: size: expected a whole number from 8 to 1024, got 3"),
+        ("[augment]\nflip = 2", "my.toml: augment.flip: out of range: expected 0 to 1, got 2.0"),
+        ("labels = 'fer8'", "did you mean 'fer7'"),
+        ("labels = ['a', 'A']", "expected each label once"),
+        ("dropout = 'much'", "expected a number, got 'much'"),
+        ("epochs = ", "my.toml: not TOML"),
+    ],
+)
+def test_a_wrong_recipe_says_file_key_expected_and_got(text: str, says: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_toml(text, "my.toml")
+    assert says in str(caught.value)
+
+
+def test_a_recipe_is_loaded_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 4", "utf-8")
+    assert Recipe.load(path).epochs == Recipe.load(str(path)).epochs == 4
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(RecipeError, match=r"mine\.toml: the recipe can't be read"):
+        Recipe.load(path)
+    with pytest.raises(RecipeError, match="can't be read"):
+        Recipe.load(tmp_path)
+    with pytest.raises(UnknownNameError, match="no recipe is named 'nonesuch'"):
+        Recipe.load("nonesuch")
+
+
+def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
+    recipe = Recipe().override(
+        {"epochs": 5, "optimizer.lr": "0.01", "labels": "basic5", "schedule.milestones": "[1, 2]"}
+    )
+    assert (recipe.epochs, recipe.optimizer.lr, recipe.labels) == (5, 0.01, "basic5")
+    assert recipe.schedule.milestones == (1, 2)
+    assert recipe.override({"backbone_args.depth": "3"}).backbone_args == {"depth": 3}
+    assert Recipe().epochs == 30, "an override changed the original"
+    with pytest.raises(RecipeError, match="override: no key is named 'epoch'"):
+        recipe.override({"epoch": 3})
+    with pytest.raises(RecipeError, match=r"override: epochs\.x: not a table"):
+        recipe.override({"epochs.x": 3})
+
+
+def test_every_key_is_documented() -> None:
+    import dataclasses
+
+    for kind in (
+        Recipe,
+        *(each.default_factory for each in dataclasses.fields(Recipe) if each.name != "backbone_args"),
+    ):
+        if not dataclasses.is_dataclass(kind) or kind is InputSpec:
+            continue
+        for each in dataclasses.fields(kind):
+            nested = dataclasses.is_dataclass(each.default_factory)
+            assert nested or each.name in (kind.__doc__ or ""), f"{kind.__name__}.{each.name}"
+
+
+def test_the_recipes_of_the_package_load() -> None:
+    for name in Recipe.names():
+        assert Recipe.load(name).description

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facemotion import DeviceError
+from facemotion.devices import _container_quota, available_devices, cpu_threads, resolve_device
+
+
+def test_auto_is_the_first_device_that_is_there() -> None:
+    devices = available_devices()
+    assert devices[-1] == "cpu"
+    assert str(resolve_device()) == devices[0]
+    assert str(resolve_device("cpu")) == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "gpu", "", "CPU"])
+def test_a_device_that_is_not_there_is_refused_with_what_is(name: str) -> None:
+    with pytest.raises(DeviceError, match=r"there is: auto, .*cpu"):
+        resolve_device(name)
+
+
+def test_torch_is_imported_only_when_a_device_is_asked_for() -> None:
+    code = "import sys, facemotion.devices as d; d.cpu_threads(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_threads_keep_to_what_the_process_may_use() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from facemotion.devices import cpu_threads; print(cpu_threads())"
+    )
+    if sys.platform == "linux":
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        assert int(done.stdout) == 1
+    assert cpu_threads() >= 1
+
+
+@pytest.mark.parametrize(("text", "quota"), [("150000 100000", 1.5), ("max 100000", None), ("nonsense", None)])
+def test_a_container_s_quota_is_read(tmp_path: Path, text: str, quota: float | None) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    assert _container_quota(tmp_path) == quota
+    assert _container_quota(tmp_path / "absent") is None

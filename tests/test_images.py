@@ -1,0 +1,232 @@
+"""Every kind of picture that people have, and everything that only looks like one."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemotion import ImageError, images
+from facemotion.images import from_bgr, read_image
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture
+def small(astronaut: np.ndarray) -> np.ndarray:
+    """An upright detail, wider than high, whose every corner differs."""
+    return np.ascontiguousarray(astronaut[40:136:2, 150:310:2])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
+def test_lossless_formats_come_back_to_the_byte(small: np.ndarray, kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    assert np.array_equal(read_image(encode(Image.fromarray(small), kind, **options)), small)
+
+
+def test_jpeg_and_gif_come_back_nearly(small: np.ndarray) -> None:
+    assert np.abs(read_image(encode(Image.fromarray(small), "JPEG", quality=95)).astype(int) - small).mean() < 3
+    assert np.abs(read_image(encode(Image.fromarray(small), "GIF")).astype(int) - small).mean() < 12
+
+
+def test_the_first_frame_of_a_gif_is_the_picture(small: np.ndarray) -> None:
+    first, second = Image.fromarray(small), Image.new("RGB", small.shape[1::-1], "red")
+    assert np.array_equal(
+        read_image(encode(first, "GIF", save_all=True, append_images=[second])), read_image(encode(first, "GIF"))
+    )
+
+
+@pytest.mark.parametrize("place", ["plain.png", "with space.png", "gesicht-ü-顔-😀.png", "quote'\".png"])
+def test_a_path_of_any_name_as_text_or_path(tmp_path: Path, small: np.ndarray, place: str) -> None:
+    path = tmp_path / place
+    Image.fromarray(small).save(path)
+    assert np.array_equal(read_image(path), small)
+    assert np.array_equal(read_image(str(path)), small)
+
+
+def test_bytes_files_and_pil_images(tmp_path: Path, small: np.ndarray) -> None:
+    data = encode(Image.fromarray(small), "PNG")
+    assert np.array_equal(read_image(bytearray(data)), small)
+    assert np.array_equal(read_image(memoryview(data)), small)
+    assert np.array_equal(read_image(io.BytesIO(data)), small)
+    (tmp_path / "a.png").write_bytes(data)
+    with (tmp_path / "a.png").open("rb") as file:
+        assert np.array_equal(read_image(file), small)
+    lazy = Image.open(io.BytesIO(data))
+    assert np.array_equal(read_image(lazy), small)
+    assert np.array_equal(np.asarray(lazy), small), "somebody's image was changed"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(small: np.ndarray, kind: str, orientation: int) -> None:
+    inverse = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[orientation]
+    lying = Image.fromarray(small)
+    if inverse in images._TURNS:
+        lying = lying.transpose(images._TURNS[inverse])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 98, "subsampling": 0} if kind == "JPEG" else {}
+    upright = read_image(encode(lying, kind, exif=exif, **options))
+    assert upright.shape == small.shape
+    assert np.abs(upright.astype(int) - small).mean() < 2
+
+
+def test_orientation_6_turns_the_way_the_standard_says() -> None:
+    # "row 0 is the right-hand side of the scene, column 0 its top": the stored top left pixel is shown top right
+    stored = Image.new("RGB", (4, 2), "black")
+    stored.putpixel((0, 0), (255, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    shown = read_image(encode(stored, "PNG", exif=exif))
+    assert shown.shape == (4, 2, 3)
+    assert shown[0, 1].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("value", [0, 9, 77, 65535])
+def test_an_orientation_that_means_nothing_is_ignored(small: np.ndarray, value: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    assert np.array_equal(read_image(encode(Image.fromarray(small), "PNG", exif=exif)), small)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_lies_over_white(mode: str) -> None:
+    pixels = {"RGBA": [(200, 0, 0, 255), (200, 0, 0, 0), (200, 0, 0, 128)], "LA": [(40, 255), (40, 0), (40, 128)]}[mode]
+    image = Image.new(mode, (3, 1))
+    image.putdata(pixels)
+    seen = read_image(encode(image, "PNG"))[0].tolist()
+    assert seen[1] == [255, 255, 255]
+    solid, half = ([200, 0, 0], [227, 127, 127]) if mode == "RGBA" else ([40] * 3, [147] * 3)
+    assert seen[0] == solid
+    assert np.abs(np.array(seen[2]) - half).max() <= 1
+
+
+def test_a_palette_with_a_transparent_entry() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert read_image(encode(image, "PNG"))[0].tolist() == [[10, 20, 30], [200, 100, 50]]
+    assert read_image(encode(image, "PNG", transparency=1))[0].tolist() == [[10, 20, 30], [255, 255, 255]]
+
+
+def test_cmyk_is_the_colour_that_people_see() -> None:
+    image = Image.new("RGB", (8, 8), (200, 60, 30)).convert("CMYK")
+    for data in (encode(image, "TIFF"), encode(image, "JPEG", quality=98)):
+        assert np.abs(read_image(data)[4, 4].astype(int) - (200, 60, 30)).max() <= 6
+
+
+def test_grey_1_bit_and_16_bit() -> None:
+    ramp = np.arange(0, 256, dtype=np.uint8).reshape(16, 16)
+    expected = np.repeat(ramp[:, :, None], 3, axis=2)
+    assert np.array_equal(read_image(encode(Image.fromarray(ramp), "PNG")), expected)
+    deep = Image.fromarray(ramp.astype(np.uint16) * 257)
+    for kind in ("PNG", "TIFF"):
+        assert np.array_equal(read_image(encode(deep, kind)), expected)
+    assert np.array_equal(read_image(encode(Image.fromarray(ramp.astype(np.int32) * 257), "TIFF")), expected)
+    one_bit = read_image(encode(Image.fromarray(ramp > 127), "PNG"))
+    assert np.array_equal(one_bit, np.where(expected > 127, 255, 0))
+
+
+def test_float_pixels_are_refused() -> None:
+    with pytest.raises(ImageError, match="neither 8 nor 16 bits"):
+        read_image(encode(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF"))
+
+
+def test_arrays_are_taken_as_they_are(small: np.ndarray) -> None:
+    assert read_image(small) is small
+    assert np.array_equal(read_image(small[:, ::-1]), small[:, ::-1])
+    grey = small[..., 0]
+    assert np.array_equal(read_image(grey), np.stack([grey] * 3, axis=2))
+    assert np.array_equal(from_bgr(small[..., ::-1]), small)
+    assert from_bgr(small).flags["C_CONTIGUOUS"]
+    assert np.array_equal(from_bgr(grey), np.stack([grey] * 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((4, 4, 3), np.float32), r"float32 of shape \(4, 4, 3\); uint8 runs from 0 to 255"),
+        (np.zeros((4, 4), bool), "bool"),
+        (np.zeros((4, 4, 4), np.uint8), r"image\[..., :3\]"),
+        (np.zeros((3, 8, 9), np.uint8), r"transpose\(1, 2, 0\)"),
+        (np.zeros((4, 4, 2), np.uint8), r"\(4, 4, 2\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\)"),
+        (np.zeros(4, np.uint8), r"\(4,\)"),
+        (np.zeros((1, 4, 4, 3), np.uint8), r"\(1, 4, 4, 3\)"),
+    ],
+)
+def test_a_wrong_array_says_what_was_expected_and_what_came(array: np.ndarray, says: str) -> None:
+    with pytest.raises(ImageError, match=says) as caught:
+        read_image(array)
+    assert "uint8 of shape (height, width)" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [None, 3, 2.5, ["a.jpg"], object(), io.StringIO("text")])
+def test_what_is_no_picture_at_all(source: object) -> None:
+    with pytest.raises(ImageError, match="expected a path, bytes, a binary file, a PIL image or a numpy array"):
+        read_image(source)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "notes.jpg").write_text("not a picture")
+    (tmp_path / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    for name, says in [
+        ("absent.jpg", "no such file"),
+        ("empty.jpg", "0 bytes"),
+        ("notes.jpg", "13 bytes that begin with b'not a pi'"),
+        ("phone.jpg", "HEIC"),
+        (".", "folder"),
+        ("nul\0.jpg", "can't be opened"),
+    ]:
+        with pytest.raises(ImageError, match=says) as caught:
+            read_image(str(tmp_path / name))
+        assert str(tmp_path) in str(caught.value)
+    with pytest.raises(ImageError, match="0 bytes"):
+        read_image(b"")
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.jpg"
+    loop.symlink_to(loop)
+    with pytest.raises(ImageError, match=r"loop\.jpg: the file can't be opened"):
+        read_image(loop)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+def test_a_truncated_picture_is_damaged(astronaut: np.ndarray, kind: str) -> None:
+    data = encode(Image.fromarray(astronaut), kind)
+    with pytest.raises(ImageError):
+        read_image(data[: len(data) // 2])
+
+
+def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header
+    png += struct.pack(">I", zlib.crc32(b"IHDR" + header)) + struct.pack(">I", 0) + b"IDAT" + bytes(4)
+    with pytest.raises(ImageError):
+        read_image(png)
+    small = encode(Image.new("RGB", (1000, 1000)), "PNG")
+    with pytest.raises(ImageError, match=r"at most 0\.5 megapixels, got 1000 x 1000") as caught:
+        read_image(small, max_megapixels=0.5)
+    assert "MAX_MEGAPIXELS" in str(caught.value)
+
+
+def test_the_limit_can_be_changed_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_MEGAPIXELS", 0.5)
+    small = Image.new("RGB", (1000, 1000))
+    with pytest.raises(ImageError, match="too large"):
+        read_image(encode(small, "PNG"))
+    with pytest.raises(ImageError, match="too large"):
+        read_image(small)
+    assert read_image(small, max_megapixels=2).shape == (1000, 1000, 3)

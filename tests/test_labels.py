@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from facemotion import DataError, LabelSet, UnknownNameError
+
+
+def test_the_known_sets_are_in_the_order_that_networks_use() -> None:
+    assert LabelSet.named("fer7").labels == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    assert LabelSet.named("ferplus8").labels == (
+        "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt",
+    )  # fmt: skip
+    assert LabelSet.named("basic5").labels == ("angry", "happy", "neutral", "sad", "surprise")
+    assert LabelSet.named("mood5").labels == ("angry", "fear", "happy", "neutral", "sad")
+    assert {name: labels.name for name, labels in LabelSet.known().items()} == {
+        name: name for name in ("fer7", "ferplus8", "basic5", "mood5")
+    }
+
+
+@pytest.mark.parametrize(
+    ("spelling", "label"),
+    [
+        ("angry", "angry"),
+        ("Anger", "angry"),
+        ("Surprised", "surprise"),
+        ("happiness", "happy"),
+        ("4_sad", "sad"),
+        ("04 - Sadness", "sad"),
+        ("3. fear", "fear"),
+        (" FEARFUL ", "fear"),
+        ("disgusted", "disgust"),
+    ],
+)
+def test_a_label_answers_to_its_spellings(spelling: str, label: str) -> None:
+    labels = LabelSet.named("fer7")
+    assert labels.find(spelling) == label
+    assert labels[labels.index(spelling)] == label
+    assert spelling in labels
+
+
+def test_an_unknown_label_brings_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'happy'"):
+        LabelSet.named("fer7").find("hapy")
+    assert "contempt" not in LabelSet.named("fer7")
+    assert 3 not in LabelSet.named("fer7")
+
+
+def test_ones_own_labels_keep_their_spelling_and_their_order() -> None:
+    own = LabelSet.of(["Tired", "wide awake", "2"])
+    assert list(own) == ["Tired", "wide awake", "2"]
+    assert own.name is None
+    assert own.find("tired") == "Tired"
+    assert own.find("wide_awake") == "wide awake"
+    assert own.find("2") == "2"
+
+
+def test_a_set_spelt_with_an_alias_understands_the_usual_word() -> None:
+    assert LabelSet.of(["anger", "joy"]).find("angry") == "anger"
+
+
+@pytest.mark.parametrize("labels", [[], ["a", ""], ["happy", "Happy"], ["anger", "angry"], [1, 2], ["a", "a"]])
+def test_labels_that_no_set_can_have(labels: list[object]) -> None:
+    with pytest.raises(DataError):
+        LabelSet.of(labels)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_of_takes_what_people_have() -> None:
+    fer7 = LabelSet.named("fer7")
+    assert LabelSet.of(fer7) is fer7
+    assert LabelSet.of("fer7") == fer7 == LabelSet.of(fer7.labels)
+    assert pickle.loads(pickle.dumps(fer7)) == fer7
+    assert len({fer7, LabelSet.of("fer7")}) == 1
+    with pytest.raises(UnknownNameError, match="did you mean 'fer7'"):
+        LabelSet.of("fer8")
