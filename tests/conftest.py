@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
+from hub_server import Hub, serve
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,3 +33,18 @@ def assets() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FACEMOTION_TEST_ASSETS names no folder: what stands on real data sets is not tested here")
     return Path(folder)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub on loopback, asked instead of the real one, with an empty cache."""
+    with serve() as hub:
+        constants = huggingface_hub.constants
+        # what HF_ENDPOINT and HF_HUB_CACHE set where they are there before huggingface_hub is imported
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        yield hub

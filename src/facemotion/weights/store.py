@@ -1,0 +1,80 @@
+"""Finding weights: in the package, then the cache, then the hub. Nothing is handed out unverified.
+
+torch is not needed here: detectors look for their files without it.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from facemotion.errors import ChecksumError, DownloadError
+from facemotion.weights import hub
+from facemotion.weights.catalogue import Entry, Pin, catalogue
+
+logger = logging.getLogger(__name__)
+
+
+def locate(weights: str | Entry, *, cache_dir: str | Path | None = None, local_files_only: bool = False) -> Path:
+    """The verified files of a set of weights of the catalogue: a detector's file, or the folder of emotion weights.
+
+    Looked for in the package, then in the cache, then fetched from the hub, unless `local_files_only`. Raises
+    UnknownNameError, DownloadError (it can't be had) or ChecksumError (its bytes are not the promised ones).
+    """
+    entry = catalogue().find(weights) if isinstance(weights, str) else weights
+    place = where(entry, cache_dir=cache_dir)
+    if place is None:
+        if entry.repo is None or entry.revision is None or local_files_only:
+            raise DownloadError(_not_found(entry, cache_dir))
+        try:
+            for filename, pin in entry.files.items():
+                place = hub.download(entry.repo, filename, entry.revision, pin, cache_dir)
+        except DownloadError as error:
+            raise DownloadError(f"{_not_found(entry, cache_dir)} ({error})") from error
+        assert place is not None  # an entry has at least one file
+        place = place if entry.kind == "detector" else place.parent
+    folder = place.parent if entry.kind == "detector" else place
+    for filename, pin in entry.files.items():
+        verify(folder / filename, pin, f"move it away, then run `facemotion weights fetch {entry.name}`")
+    return place
+
+
+def where(weights: str | Entry, *, cache_dir: str | Path | None = None) -> Path | None:
+    """Where the files lie on this machine, None where they don't; cheap: no network and no checksum is asked."""
+    entry = catalogue().find(weights) if isinstance(weights, str) else weights
+    for folder in _folders(entry, cache_dir):
+        paths = [folder / filename for filename in entry.files]
+        if all(path.is_file() for path in paths):
+            return paths[0] if entry.kind == "detector" else folder
+    return None
+
+
+def verify(path: Path, pin: Pin, remedy: str) -> None:
+    """A ChecksumError unless the file is what was promised. Nothing is deleted: the remedy is for its owner to take."""
+    found = hub.sha256_of(path)
+    if found != pin.sha256:
+        raise ChecksumError(
+            f"{path}: expected sha256 {pin.sha256}, got {found}. Nothing of it was used, nothing was deleted: {remedy}"
+        )
+
+
+def _folders(entry: Entry, cache_dir: str | Path | None) -> list[Path]:
+    """The folders on this machine that may hold the files, in order."""
+    folders = [entry.folder] if entry.folder else []
+    if entry.repo and entry.revision:
+        first = next(iter(entry.files))
+        path = hub.cached(entry.repo, first, entry.revision, cache_dir)
+        folders += [path.parent] if path else []
+    return folders
+
+
+def _not_found(entry: Entry, cache_dir: str | Path | None) -> str:
+    looked = [f"the package ({entry.folder})"] if entry.folder else []
+    if entry.repo is None:
+        return f"{entry.name} is not in {looked[0]}, where it belongs: reinstall facemotion"
+    looked += [f"the cache ({hub.cache_folder(cache_dir)})"]
+    return (
+        f"{entry.name} was not found in {' or '.join(looked)}; it lies on the hub in {entry.repo}. With a network: "
+        f"`facemotion weights fetch {entry.name}`; for a machine without one: `facemotion weights fetch {entry.name} "
+        "--to DIR`"
+    )
