@@ -28,6 +28,7 @@ from facemotion.version import __version__
 
 if TYPE_CHECKING:
     from facemotion.boxes import Box
+    from facemotion.detectors.detector import FaceDetector, list_detectors
     from facemotion.inputs import InputSpec
     from facemotion.labels import LabelSet
     from facemotion.recipes.recipe import Recipe
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "Box": "facemotion.boxes",
     "Face": "facemotion.results",
+    "FaceDetector": "facemotion.detectors.detector",
     "FaceEmotion": "facemotion.results",
     "Frame": "facemotion.results",
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
+    "list_detectors": "facemotion.detectors.detector",
 }
 
 __all__ = [
@@ -51,6 +54,7 @@ __all__ = [
     "DeviceError",
     "DownloadError",
     "Face",
+    "FaceDetector",
     "FaceEmotion",
     "FacemotionError",
     "Frame",
@@ -66,6 +70,7 @@ __all__ = [
     "VideoError",
     "WeightsError",
     "__version__",
+    "list_detectors",
 ]
 
 

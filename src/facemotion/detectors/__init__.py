@@ -1,0 +1,1 @@
+"""Finding faces: one detector a file, each behind the entry point of its name."""

@@ -1,0 +1,100 @@
+"""`FaceDetector`: any picture in, faces out, by a detector that the user can choose or bring."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from facemotion.errors import DownloadError, PluginError
+from facemotion.images import read_image
+from facemotion.registry import Registry
+from facemotion.results import Face
+from facemotion.weights.store import locate
+
+if TYPE_CHECKING:
+    from facemotion.images import ImageSource
+    from facemotion.results import Pixels
+
+logger = logging.getLogger(__name__)
+
+DETECTORS = Registry("facemotion.detectors", "detector")
+
+
+class Detector(Protocol):
+    """What a plug-in's factory gives back.
+
+    The factory is the entry point: `factory(*, min_score: float | None, device: str)`; `min_score=None` means the
+    plug-in's own threshold. Boxes are in pixels of the image and may reach past it; the order does not matter.
+    A detector that is faster on many images at once also has `detect_batch(images) -> list[list[Face]]`.
+    """
+
+    def detect(self, image: Pixels) -> list[Face]:
+        """The faces of an (H, W, 3) uint8 RGB image of any size; an empty list where there are none."""
+        ...
+
+
+def list_detectors() -> list[str]:
+    """The names that `FaceDetector` takes beside "auto", ours and those of installed plug-ins."""
+    return DETECTORS.names()
+
+
+class FaceDetector:
+    """Finds faces in pictures.
+
+    name: one of `list_detectors()`; "auto" takes the best that works here (see docs/detectors.md).
+    min_score: leave out faces below this score, 0 to 1; the detector's own threshold unless given.
+    device: for detectors that run on one. The built-in ones run on the CPU.
+    """
+
+    def __init__(self, name: str = "auto", *, min_score: float | None = None, device: str = "auto") -> None:
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise ValueError(f"min_score: expected a number from 0 to 1, got {min_score!r}")
+        self.name = automatic() if name == "auto" else name
+        self._detector: Detector = DETECTORS.load(self.name)(min_score=min_score, device=device)
+
+    def __repr__(self) -> str:
+        return f"FaceDetector({self.name!r})"
+
+    def detect(self, image: ImageSource) -> list[Face]:
+        """The faces of a picture, the largest first, boxes clipped to it. No faces give an empty list."""
+        pixels = read_image(image)
+        return self._tidy(self._detector.detect(pixels), pixels)
+
+    def detect_batch(self, images: Iterable[ImageSource]) -> list[list[Face]]:
+        """The faces of each picture, in the order of the pictures."""
+        detect_batch = getattr(self._detector, "detect_batch", None)
+        if detect_batch is None:
+            return [self.detect(image) for image in images]
+        pictures = [read_image(image) for image in images]
+        found = detect_batch(pictures)
+        return [self._tidy(faces, pixels) for faces, pixels in zip(found, pictures, strict=True)]
+
+    def _tidy(self, faces: Iterable[Face], pixels: Pixels) -> list[Face]:
+        height, width = pixels.shape[:2]
+        try:
+            clipped = [replace(face, box=face.box.clip(width, height)) for face in faces]
+        except (AttributeError, TypeError) as error:
+            owners = DETECTORS.distributions(self.name)
+            message = f"detector {self.name!r} of {owners[0]} must give a list of Face, got {faces!r:.200}"
+            raise PluginError(message, owners) from error
+        return sorted((face for face in clipped if face.box.area > 0), key=lambda face: -face.box.area)
+
+
+def automatic(*, fetch: bool = True) -> str:
+    """The detector that "auto" stands for here; without `fetch` nothing is downloaded to find out."""
+    try:
+        locate("yunet", local_files_only=not fetch)
+        return "yunet"
+    except DownloadError as error:
+        from facemotion.opencv import cv2
+
+        if hasattr(cv2, "CascadeClassifier"):
+            logger.warning("the face detector 'yunet' can't be had (%s): using 'haar', which finds fewer faces", error)
+            return "haar"
+        raise DownloadError(
+            f"no face detector works here. Either connect and run `facemotion weights fetch yunet`; or bring the file "
+            f"from a machine that has it; or install an OpenCV that carries 'haar': pip install 'opencv-python<5'. "
+            f"({error})"
+        ) from error

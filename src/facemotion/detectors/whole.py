@@ -1,0 +1,22 @@
+"""`whole`: the picture is the face, as in data sets of crops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facemotion.boxes import Box
+from facemotion.results import Face
+
+if TYPE_CHECKING:
+    from facemotion.results import Pixels
+
+
+class Whole:
+    """Gives back one face, the size of the picture."""
+
+    def __init__(self, *, min_score: float | None = None, device: str = "auto") -> None:
+        """There is nothing to choose: the arguments are those of every detector."""
+
+    def detect(self, image: Pixels) -> list[Face]:
+        height, width = image.shape[:2]
+        return [Face(Box(0.0, 0.0, float(width), float(height)), 1.0)]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facemotion import Box, Face, FaceEmotion, LabelSet
+from facemotion.drawing import _text, draw, label_colour
+
+LABELS = LabelSet.named("ferplus8")
+
+
+def emotion(label: str, box: tuple[float, float, float, float], labels: LabelSet = LABELS) -> FaceEmotion:
+    scores = {each: 0.02 for each in labels} | {label: 0.86}
+    return FaceEmotion(label, 0.86, scores, Box(*box), 0.9)
+
+
+def test_the_picture_given_is_not_changed(astronaut: np.ndarray) -> None:
+    before = astronaut.copy()
+    drawn = draw(astronaut, [emotion("happy", (178, 62, 268, 176))], bars=True)
+    assert np.array_equal(astronaut, before)
+    assert drawn.shape == astronaut.shape
+    assert drawn.dtype == np.uint8
+    assert not np.array_equal(drawn, before)
+    assert np.array_equal(draw(astronaut, []), before)
+
+
+def test_the_box_is_where_the_face_is_and_in_its_label_s_colour(astronaut: np.ndarray) -> None:
+    drawn = draw(astronaut, [emotion("sad", (178.4, 262, 268, 376))])
+    for x, y in [(178, 300), (268, 300), (200, 376), (260, 262)]:
+        assert tuple(drawn[y, x]) == label_colour("sad")
+    assert np.array_equal(drawn[300:340, 200:240], astronaut[300:340, 200:240])
+
+
+@pytest.mark.parametrize("ground", [0, 128, 255])
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (3840, 2160)])
+@pytest.mark.parametrize("label", LABELS)
+def test_text_and_line_stand_out_from_any_ground(ground: int, size: tuple[int, int], label: str) -> None:
+    image = np.full((size[1], size[0], 3), ground, np.uint8)
+    box = (size[0] * 0.3, size[1] * 0.3, size[0] * 0.6, size[1] * 0.7)
+    drawn = draw(image, [emotion(label, box)]).astype(int)
+    grey = drawn @ (0.299, 0.587, 0.114)
+    tag = drawn[: int(box[1]), int(box[0]) : int(box[2])]
+    changed = (tag != ground).any(axis=(1, 2))
+    height = changed.sum()
+    # tall enough to read: at least 11 pixels, and 2.5% of a large picture
+    assert height >= max(11, 0.025 * size[1])
+    rows = np.flatnonzero(changed)
+    text = grey[rows[0] : rows[-1], int(box[0]) + 2 : int(box[2])]
+    assert text.max() - text.min() > 90
+    line = grey[int(size[1] * 0.5), int(box[0]) - 8 : int(box[0]) + 9]
+    assert line.max() - line.min() > 50
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0, 0, 40, 40),
+        (280, 0, 320, 40),
+        (0, 200, 40, 240),
+        (300, 220, 320, 240),
+        (0, 0, 320, 240),
+        (318, 100, 320, 102),
+    ],
+)
+def test_text_is_never_cut_by_the_border(box: tuple[int, int, int, int]) -> None:
+    """Every inked pixel of the tag is found again somewhere in the picture, dark on its ground."""
+    drawn = draw(np.full((240, 320, 3), 90, np.uint8), [emotion("happy", box)])
+    ink = _text("happy 86%", 11) > 127
+    height, width = ink.shape
+    windows = np.lib.stride_tricks.sliding_window_view(drawn.max(axis=2) < 130, (height, width))
+    assert (windows[..., ink].all(axis=-1) & ~windows[..., ~ink].all(axis=-1)).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (24, 24), (48, 48)])
+def test_a_tiny_picture_is_drawn_without_what_does_not_fit(size: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
+    faces = [emotion("surprise", (0, 0, size[1], size[0])), Face(Box(-5, -5, 900, 900), 0.5)]
+    assert draw(image, faces, bars=True).shape == image.shape
+
+
+def test_bars_show_every_label_in_proportion() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    scores = {"happy": 0.5, "sad": 0.25, "angry": 0.25}
+    face = FaceEmotion("happy", 0.5, scores, Box(50, 100, 150, 200), 0.9)
+    panel = draw(image, [face], bars=True)[:, 152:]
+    lengths = {
+        label: int((np.abs(panel.astype(int) - label_colour(label)).max(axis=2) == 0).any(axis=0).sum())
+        for label in scores
+    }
+    assert lengths["sad"] == lengths["angry"] > 5
+    assert lengths["happy"] == pytest.approx(2 * lengths["sad"], abs=2)
+
+
+def test_labels_of_one_s_own_are_written_and_keep_their_colour(astronaut: np.ndarray) -> None:
+    own = LabelSet.of(["müde", "眠い", "wach"])
+    drawn = draw(astronaut, [emotion("眠い", (178, 62, 268, 176), own)], bars=True)
+    assert not np.array_equal(drawn, astronaut)
+    assert label_colour("müde") == label_colour("müde")
+    assert np.array_equal(_text("müde", 20), _text("mude", 20))
+    assert np.array_equal(_text("眠い", 20), _text("??", 20))
+
+
+def test_a_small_face_is_not_hidden_by_a_large_one(astronaut: np.ndarray) -> None:
+    large, small = emotion("happy", (100, 50, 400, 450)), emotion("sad", (200, 200, 240, 240))
+    for order in ([large, small], [small, large]):
+        drawn = draw(astronaut, order)
+        assert tuple(drawn[220, 240]) == label_colour("sad")
