@@ -99,6 +99,12 @@ def test_what_is_no_face_names_the_plugin(stub: StubDetector, astronaut: np.ndar
         FaceDetector("whole").detect(astronaut)
 
 
+def test_a_factory_that_fails_names_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.DETECTORS, "load", lambda name: lambda: StubDetector())
+    with pytest.raises(PluginError, match=r"detector 'whole' of facemotion .* can't be made: TypeError: .*min_score"):
+        FaceDetector("whole")
+
+
 @pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
 def test_a_threshold_that_can_t_be(score: float) -> None:
     with pytest.raises(ValueError, match="min_score: expected a number from 0 to 1"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from facemotion.errors import DownloadError, PluginError
+from facemotion.errors import DownloadError, FacemotionError, PluginError
 from facemotion.images import read_image
 from facemotion.registry import Registry
 from facemotion.results import Face
@@ -52,7 +52,13 @@ class FaceDetector:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score: expected a number from 0 to 1, got {min_score!r}")
         self.name = automatic() if name == "auto" else name
-        self._detector: Detector = DETECTORS.load(self.name)(min_score=min_score, device=device)
+        factory = DETECTORS.load(self.name)
+        try:
+            self._detector: Detector = factory(min_score=min_score, device=device)
+        except FacemotionError:
+            raise
+        except Exception as error:  # a stranger's factory may raise anything; the cause is kept
+            raise self._broken(f"can't be made: {type(error).__name__}: {error}") from error
 
     def __repr__(self) -> str:
         return f"FaceDetector({self.name!r})"
@@ -76,10 +82,12 @@ class FaceDetector:
         try:
             clipped = [replace(face, box=face.box.clip(width, height)) for face in faces]
         except (AttributeError, TypeError) as error:
-            owners = DETECTORS.distributions(self.name)
-            message = f"detector {self.name!r} of {owners[0]} must give a list of Face, got {faces!r:.200}"
-            raise PluginError(message, owners) from error
+            raise self._broken(f"must give a list of Face, got {faces!r:.200}") from error
         return sorted((face for face in clipped if face.box.area > 0), key=lambda face: -face.box.area)
+
+    def _broken(self, how: str) -> PluginError:
+        owners = DETECTORS.distributions(self.name)
+        return PluginError(f"detector {self.name!r} of {owners[0]} {how}", owners)
 
 
 def automatic(*, fetch: bool = True) -> str:
