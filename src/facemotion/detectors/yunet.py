@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
 
-    # an RGB image -> rows of x, y, width, height, ten of landmarks, score
+    # an RGB image whose sides are multiples of 32 -> rows of x, y, width, height, ten of landmarks, score
     Engine = Callable[[Pixels], NDArray[np.float32]]
 
 # above this side faces of more than about 300 px are lost: the network never sees them whole
@@ -44,12 +44,24 @@ class YuNet:
 
     def detect(self, image: Pixels) -> list[Face]:
         small, scale_x, scale_y = shrink(image, _LONG_SIDE)
-        rows = self._engine(small)
+        rows = self._engine(_padded(small))
         landmarks = rows[:, 4:14].reshape(-1, 5, 2) * np.array([scale_x, scale_y], np.float32)
         return [
             Face(Box(x, y, x + width, y + height).scale(scale_x, scale_y), min(score, 1.0), points)
             for (x, y, width, height, *_, score), points in zip(rows.tolist(), landmarks, strict=True)
         ]
+
+
+def _padded(image: Pixels) -> Pixels:
+    """Black below and to the right, to whole cells of the coarsest stride.
+
+    At least two of them: on a map of one cell OpenCV 4 reads memory that nobody wrote.
+    """
+    height, width = (max(-(-side // 32), 2) * 32 for side in image.shape[:2])
+    padded: Pixels = cv2.copyMakeBorder(
+        image, 0, height - image.shape[0], 0, width - image.shape[1], cv2.BORDER_CONSTANT
+    )
+    return padded
 
 
 def _opencv_engine(model: Path, min_score: float) -> Engine:
@@ -93,11 +105,9 @@ def _onnxruntime_engine(model: Path, min_score: float) -> Engine | None:
     names = [f"{part}_{stride}" for part, stride in itertools.product(("cls", "obj", "bbox", "kps"), _STRIDES)]
 
     def run(image: Pixels) -> NDArray[np.float32]:
-        height, width = image.shape[:2]
-        padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
-        blob = cv2.dnn.blobFromImage(padded, swapRB=True)
+        blob = cv2.dnn.blobFromImage(image, swapRB=True)
         outputs = dict(zip(names, session.run(names, {"input": blob}), strict=True))
-        return _decode(outputs, padded.shape[1], min_score)
+        return _decode(outputs, image.shape[1], min_score)
 
     return run
 
