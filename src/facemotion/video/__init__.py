@@ -1,0 +1,1 @@
+"""Frames in and out, who is who across them, and labels that do not flicker."""

@@ -1,0 +1,59 @@
+"""A source of frames through a function that finds and reads faces, with tracks and smooth labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from facemotion.results import FaceEmotion, Frame
+from facemotion.video.frames import read_frames
+from facemotion.video.smoothing import Smoother
+from facemotion.video.tracking import Tracker
+
+if TYPE_CHECKING:
+    from facemotion.results import Pixels
+    from facemotion.video.frames import RawFrame, VideoSource
+
+
+def stream(
+    source: VideoSource,
+    predict: Callable[[Pixels], list[FaceEmotion]],
+    *,
+    track: bool = True,
+    smooth: float = 0.15,
+    every: int = 1,
+    fps: float | None = None,
+) -> Iterator[Frame]:
+    """Every frame of a source with its faces.
+
+    track: give each face a `track_id` that stays its own. smooth: half-life of the scores in seconds, 0 turns
+    smoothing off; it needs tracks. every: look at each n-th frame only; in between the faces of the last one are
+    carried along where their tracks go. fps: see `read_frames`.
+    """
+    if every < 1:
+        raise ValueError(f"every: expected a whole number from 1, got {every!r}")
+    tracker = Tracker() if track else None
+    smoother = Smoother(smooth) if track and smooth else None
+    faces: list[FaceEmotion] = []
+    for frame in read_frames(source, fps):
+        if frame.index % every == 0:
+            faces = predict(frame.image)
+            if tracker:
+                ids = tracker.update(faces, frame.time)
+                faces = [replace(face, track_id=track_id) for face, track_id in zip(faces, ids, strict=True)]
+            if smoother:
+                faces = smoother.update(faces, frame.time)
+        elif tracker:
+            faces = _carried(faces, tracker, frame)
+        yield Frame(frame.index, frame.time, frame.image, faces)
+
+
+def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame) -> list[FaceEmotion]:
+    height, width = frame.image.shape[:2]
+    boxes = tracker.boxes(frame.time)
+    # landmarks belong to the frame they were found in
+    moved = [
+        replace(face, box=boxes[face.track_id].clip(width, height), landmarks=None) for face in faces if face.track_id
+    ]
+    return [face for face in moved if face.box.area > 0]
