@@ -15,6 +15,9 @@ from PIL import Image
 
 from facemotion.weights.catalogue import catalogue
 
+# small networks on a machine that is busy with other tests: threads that wait for each other only cost time
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -50,6 +53,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         )
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        # uploads in the hub's own chunks need a service beside it; plain ones go to the hub itself
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield hub
 
 

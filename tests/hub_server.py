@@ -150,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             if (repo, "main") not in self.hub.files:
                 self.hub.add(repo, {".gitattributes": b""})
             self._json({"url": f"{self.hub.url}/{repo}", "name": repo, "id": repo})
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
         elif "/preupload/" in path:
             files = [
                 {

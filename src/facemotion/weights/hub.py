@@ -21,6 +21,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -50,6 +51,11 @@ _TIMEOUT = 30  # seconds without a byte
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """Where fetched files lie: the folder that was asked for, else the hub's cache (HF_HUB_CACHE, HF_HOME)."""
     return Path(cache_dir or constants.HF_HUB_CACHE).expanduser()
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids the network."""
+    return bool(constants.HF_HUB_OFFLINE)
 
 
 def cached(repo: str, filename: str, revision: str, cache_dir: str | Path | None = None) -> Path | None:
@@ -107,6 +113,17 @@ def download_latest(
         return Path(path)
 
 
+def upload(folder: Path, repo: str, *, private: bool, message: str, token: str | None = None) -> str:
+    """Publish all files of a folder as one commit of a repository, which is made if need be; gives the commit."""
+    api = huggingface_hub.HfApi(
+        endpoint=constants.ENDPOINT, token=token, library_name="facemotion", library_version=__version__
+    )
+    with _explained(f"{repo} of the hub", None, doing="written"):
+        api.create_repo(repo, private=private, exist_ok=True)
+        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
+        return str(commit.oid)
+
+
 def _complete(what: str, url: str, blob: Path, size: int | None, pin: Pin) -> None:
     """Fetch what is still missing of a blob, and give it its name once its bytes are the promised ones."""
     partial = blob.with_name(f"{blob.name}.incomplete")
@@ -162,21 +179,26 @@ def _append(what: str, url: str, file: BinaryIO, size: int | None) -> None:
 
 
 @contextmanager
-def _explained(what: str, cache_dir: str | Path | None) -> Iterator[None]:
+def _explained(what: str, cache_dir: str | Path | None, doing: str = "fetched") -> Iterator[None]:
     """Turn whatever goes wrong on the way to the hub and back into a DownloadError that says what to do."""
     try:
         yield
     except WeightsError:
         raise
     except Exception as error:  # the hub's client lets its HTTP library's exceptions out, another one each few releases
-        raise DownloadError(f"{what} can't be fetched: {_reason(error, cache_dir)}") from error
+        raise DownloadError(f"{what} can't be {doing}: {_reason(error, cache_dir)}") from error
 
 
 def _reason(error: Exception, cache_dir: str | Path | None) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
         causes.append(cast(Exception, cause))
-    if constants.HF_HUB_OFFLINE or any(isinstance(each, OfflineModeIsEnabled) for each in causes):
+    absent = isinstance(error, LocalEntryNotFoundError)
+    if (
+        is_offline()
+        or any(isinstance(each, OfflineModeIsEnabled) for each in causes)
+        or (absent and not error.__cause__)
+    ):
         return "it is not in the cache, and HF_HUB_OFFLINE or local_files_only forbids the network"
     if isinstance(error, GatedRepoError):
         return "the repository is gated: ask for access on its page, then `hf auth login`"
@@ -184,11 +206,11 @@ def _reason(error: Exception, cache_dir: str | Path | None) -> str:
         return f"{constants.ENDPOINT} has no such repository, or it is private: `hf auth login`"
     if isinstance(error, RevisionNotFoundError):
         return "the repository has no such revision"
-    if isinstance(error, EntryNotFoundError) and not isinstance(error, FileNotFoundError):
+    if isinstance(error, EntryNotFoundError) and not absent:
         return "the repository has no such file"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"the disk is full: {error.strerror}. Free some, or name another place: cache_dir or HF_HUB_CACHE"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
         return f"{cache_folder(cache_dir)} can't be written: {error.strerror}; name another place: HF_HUB_CACHE"
-    last = causes[-1]
-    return f"{type(last).__name__}: {last} (from {constants.ENDPOINT}). What was fetched is kept: try again"
+    told = error.__cause__ or error if absent else error
+    return f"{type(told).__name__}: {told} (asked: {constants.ENDPOINT}); try again, what has come so far is kept"

@@ -1,0 +1,1 @@
+"""Networks: the contract, and one family a file, each behind the entry point of its name."""

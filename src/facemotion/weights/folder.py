@@ -1,0 +1,91 @@
+"""A weights folder: config.json, model.safetensors, README.md. Read only after its bytes were verified."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from facemotion.errors import ChecksumError, ConfigError, WeightsError
+from facemotion.weights.card import card
+from facemotion.weights.catalogue import Pin
+from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
+
+_LARGEST_CONFIG = 1 << 20
+
+
+def read_config(folder: Path, pin: Pin | None = None) -> WeightsConfig:
+    """What a folder says of itself, checked; against a sha256 too, where somebody has promised one."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ConfigError(_not_a_folder_of_weights(folder))
+    with path.open("rb") as file:
+        data = file.read(_LARGEST_CONFIG + 1)
+    if len(data) > _LARGEST_CONFIG:
+        raise ConfigError(f"{path}: expected at most {_LARGEST_CONFIG} bytes, got more")
+    if pin is not None:
+        _check(path, data, pin)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not text in UTF-8: {error}") from error
+    return WeightsConfig.from_json(text, str(path))
+
+
+def read_folder(folder: Path, pins: Mapping[str, Pin] | None = None) -> tuple[WeightsConfig, bytes]:
+    """A folder's config and the bytes of its tensors, which are the very bytes that were verified.
+
+    pins: what the catalogue promises; without them the folder's own config.json is believed, which finds damage but
+    no forgery.
+    """
+    config = read_config(folder, (pins or {}).get(CONFIG))
+    pin = (pins or config.pins).get(MODEL)
+    if pin is None:
+        raise ConfigError(f"{folder / CONFIG}: files: expected the sha256 of {MODEL}, got {sorted(config.files)}")
+    path = folder / MODEL
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: the tensors can't be read: {error.strerror}") from error
+    _check(path, data, pin)
+    return config, data
+
+
+def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str | None = None) -> WeightsConfig:
+    """Write a weights folder; each file appears whole or not at all, the config last. Gives the config as written."""
+    contents = {MODEL: tensors, CARD: card(config, name or folder.resolve().name).encode()}
+    files = {file: hashlib.sha256(data).hexdigest() for file, data in contents.items()}
+    config = dataclasses.replace(config, files=files)
+    contents[CONFIG] = config.to_json().encode()
+    WeightsConfig.from_json(config.to_json(), str(folder / CONFIG))  # what can't be read again is not written
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, data in contents.items():
+            partial = folder / f".{file}.{os.getpid()}.partial"
+            try:
+                partial.write_bytes(data)
+                partial.replace(folder / file)
+            finally:
+                partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder}: the weights can't be written: {error.strerror or error}") from error
+    return config
+
+
+def _check(path: Path, data: bytes, pin: Pin) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != pin.sha256:
+        raise ChecksumError(
+            f"{path}: expected sha256 {pin.sha256}, got {found}. The file is damaged or was changed; nothing of it was "
+            "used, nothing was deleted: get it again, or write the folder again with save_pretrained"
+        )
+
+
+def _not_a_folder_of_weights(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder}: no such folder; expected one with {CONFIG} and {MODEL}"
+    there = sorted(path.name for path in folder.iterdir())
+    hint = f"; {NO_PICKLES}" if any(name.endswith(PICKLES) for name in there) else ""
+    return f"{folder}: expected {CONFIG} and {MODEL}, got {', '.join(there[:8]) or 'an empty folder'}{hint}"

@@ -1,0 +1,72 @@
+"""What people name when they want emotion weights: a folder, a name of the catalogue, or owner/repo of the hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemotion.errors import DownloadError, WeightsError
+from facemotion.weights import hub
+from facemotion.weights.catalogue import Pin, catalogue
+from facemotion.weights.folder import read_config
+from facemotion.weights.spec import CONFIG, NO_PICKLES, PICKLES
+from facemotion.weights.store import locate
+
+_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Emotion weights on this machine. pins: what the catalogue promises of them, None where it knows nothing."""
+
+    name: str
+    folder: Path
+    pins: Mapping[str, Pin] | None = None
+
+
+def resolve(
+    source: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+) -> Source:
+    """The folder that a source means, fetched if need be: a folder, a catalogue name, or `owner/repo[@revision]`."""
+    text = os.fspath(source)
+    folder = Path(text).expanduser()
+    if text and folder.is_dir():
+        return Source(text, folder)
+    if folder.is_file():
+        hint = NO_PICKLES if text.endswith(PICKLES) else "give the folder that holds config.json"
+        raise WeightsError(f"{text}: weights are a folder, this is a file; {hint}")
+    match = _REPO.fullmatch(text) if isinstance(source, str) else None
+    if match and ".." not in text:
+        asked = revision or match["revision"]
+        return _from_hub(match["repo"], asked, cache_dir, local_files_only)
+    if not isinstance(source, str) or re.search(r"[/\\~]", text) or not text:
+        raise WeightsError(f"no such folder: {text}; weights are a folder, a name or owner/repo of the hub")
+    if revision is not None:
+        raise WeightsError(f"{text} has its revision in the catalogue; revision is for owner/repo of the hub")
+    entry = catalogue().find(text, "emotion")
+    return Source(text, locate(entry, cache_dir=cache_dir, local_files_only=local_files_only), entry.files)
+
+
+def _from_hub(repo: str, revision: str | None, cache_dir: str | Path | None, local_files_only: bool) -> Source:
+    """Somebody's weights. Their own config.json says what the bytes are: that finds damage, not forgery."""
+    try:
+        folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only).parent
+    except DownloadError as error:
+        hint = f"weights on the hub have a {CONFIG}; {NO_PICKLES}. " if "no such file" in str(error) else ""
+        there = f"There is no folder {repo} here either."
+        raise DownloadError(f"{error}. {hint}{there}") from error
+    config = read_config(folder)
+    commit = folder.name
+    for filename, pin in config.pins.items():
+        if hub.cached(repo, filename, commit, cache_dir) is None:
+            if local_files_only:
+                raise DownloadError(f"{repo}: {filename} is not in the cache ({hub.cache_folder(cache_dir)})")
+            hub.download(repo, filename, commit, pin, cache_dir)
+    return Source(f"{repo}@{revision}" if revision else repo, folder)
