@@ -27,15 +27,19 @@ from facemotion.errors import (
 from facemotion.version import __version__
 
 if TYPE_CHECKING:
+    from facemotion.backbones.network import list_backbones
     from facemotion.boxes import Box
     from facemotion.detectors.detector import FaceDetector, list_detectors
     from facemotion.inputs import InputSpec
     from facemotion.labels import LabelSet
     from facemotion.recipes.recipe import Recipe
+    from facemotion.recognizer import EmotionRecognizer
     from facemotion.results import Face, FaceEmotion, Frame
+    from facemotion.weights.listing import list_weights
 
 _HOME_OF = {
     "Box": "facemotion.boxes",
+    "EmotionRecognizer": "facemotion.recognizer",
     "Face": "facemotion.results",
     "FaceDetector": "facemotion.detectors.detector",
     "FaceEmotion": "facemotion.results",
@@ -43,7 +47,9 @@ _HOME_OF = {
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
+    "list_backbones": "facemotion.backbones.network",
     "list_detectors": "facemotion.detectors.detector",
+    "list_weights": "facemotion.weights.listing",
 }
 
 __all__ = [
@@ -53,6 +59,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DownloadError",
+    "EmotionRecognizer",
     "Face",
     "FaceDetector",
     "FaceEmotion",
@@ -70,7 +77,9 @@ __all__ = [
     "VideoError",
     "WeightsError",
     "__version__",
+    "list_backbones",
     "list_detectors",
+    "list_weights",
 ]
 
 

@@ -1,0 +1,147 @@
+"""From a picture to emotions, and weights there and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hub_server import Hub
+from PIL import Image
+
+from facemotion import Box, EmotionRecognizer, Face, InputSpec, UnknownNameError
+from facemotion.backbones.network import build_network, plan_network
+from facemotion.classifier import Classifier
+from facemotion.crops import cut
+from facemotion.errors import DownloadError, ImageError
+from facemotion.testing import StubDetector
+
+SMALL, LARGE = Face(Box(10, 10, 60, 60), 0.7), Face(Box(180, 50, 300, 200), 0.9)
+
+
+@pytest.fixture
+def recognizer() -> EmotionRecognizer:
+    torch.manual_seed(0)
+    config = plan_network("fast", "fer7", InputSpec(size=32, margin=0.1))
+    config = dataclasses.replace(config, licence="MIT", description="A network for tests.")
+    return EmotionRecognizer(Classifier(build_network(config).eval(), config), detector=StubDetector([SMALL, LARGE]))
+
+
+def test_a_picture_gives_the_largest_face_first(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    found = recognizer.predict(astronaut)
+    assert [face.box for face in found] == [LARGE.box, SMALL.box]
+    assert [face.detection_score for face in found] == [0.9, 0.7]
+    wanted = recognizer.classifier.probabilities(cut(astronaut, [LARGE, SMALL], recognizer.classifier.config.input))
+    for face, row in zip(found, wanted, strict=True):
+        assert list(face.scores) == list(recognizer.labels)
+        np.testing.assert_allclose(list(face.scores.values()), row, atol=1e-6)
+        assert face.label == max(face.scores, key=face.scores.__getitem__)
+        assert face.score == face.scores[face.label]
+    assert found[0].scores != found[1].scores
+
+
+def test_all_kinds_of_pictures(recognizer: EmotionRecognizer, astronaut: np.ndarray, astronaut_path: Path) -> None:
+    sources = [astronaut, str(astronaut_path), astronaut_path, astronaut_path.read_bytes(), Image.fromarray(astronaut)]
+    batch = recognizer.predict_batch(sources, batch_size=3)
+    assert len(batch) == len(sources)
+    assert batch == [recognizer.predict(source) for source in sources] or all(
+        np.allclose(list(a.scores.values()), list(b.scores.values()), atol=1e-5)
+        for found, source in zip(batch, sources, strict=True)
+        for a, b in zip(found, recognizer.predict(source), strict=True)
+    )
+
+
+def test_no_face_is_an_empty_list_and_stops_nobody(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    class OnlyOnBright:
+        def detect(self, image: np.ndarray) -> list[Face]:
+            return [SMALL] if image.mean() > 10 else []
+
+    some = EmotionRecognizer(recognizer.classifier, detector=OnlyOnBright())
+    black = np.zeros((100, 100, 3), np.uint8)
+    assert some.predict(black) == []
+    assert [len(found) for found in some.predict_batch([black, astronaut, black])] == [0, 1, 0]
+    assert some.predict_batch([]) == []
+
+
+def test_crops_that_are_faces_already(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    crops = np.stack([astronaut[40:240, 160:310][:150], astronaut[100:250, 100:250]])
+    rows = recognizer.classify(crops)
+    assert rows.shape == (2, 7)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(recognizer.classify(list(crops)), rows)
+    np.testing.assert_allclose(recognizer.classify([Image.fromarray(crop) for crop in crops]), rows)
+    # the whole picture is the face: no margin is taken from beyond it
+    spec = dataclasses.replace(recognizer.classifier.config.input, margin=0.0)
+    cut_out = cut(crops[1], [Face(Box(0, 0, 150, 150), 1.0)], spec)
+    np.testing.assert_allclose(rows[1:], recognizer.classifier.probabilities(cut_out), atol=1e-5)
+    grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
+    np.testing.assert_allclose(recognizer.classify(grey), recognizer.classify(grey[..., None]))
+    # crops of the network's own size are not touched
+    np.testing.assert_allclose(
+        recognizer.classify(grey), recognizer.classifier.probabilities(grey[..., None]), atol=1e-5
+    )
+    assert recognizer.classify([]).shape == (0, 7)
+
+
+def test_one_picture_instead_of_several_is_explained(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    for single in (astronaut, "face.jpg", Path("face.jpg"), b"bytes"):
+        with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
+            recognizer.classify(single)
+
+
+def test_saved_and_read_again(recognizer: EmotionRecognizer, astronaut: np.ndarray, tmp_path: Path) -> None:
+    recognizer.save_pretrained(tmp_path / "mine")
+    again = EmotionRecognizer.from_pretrained(tmp_path / "mine", detector=StubDetector([SMALL, LARGE]), device="cpu")
+    assert again.predict(astronaut) == recognizer.predict(astronaut)
+    assert again.labels == recognizer.labels
+
+
+# huggingface_hub hands its HTTP client a file in a way that the client no longer likes
+@pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload raw bytes/text content:DeprecationWarning:httpx2")
+def test_pushed_to_the_hub_and_pulled_back(recognizer: EmotionRecognizer, astronaut: np.ndarray, hub: Hub) -> None:
+    commit = recognizer.push_to_hub("me/faces", token="hf_mine")
+    published = hub.files["me/faces", commit]
+    assert {"config.json", "model.safetensors", "README.md"} <= set(published)
+    card = published["README.md"].decode()
+    assert card.startswith("---\n") and 'from_pretrained("me/faces")' in card and "A network for tests." in card
+    written = [headers for method, _, headers in hub.requests if method == "POST"]
+    assert {headers.get("authorization") for headers in written} == {"Bearer hf_mine"}
+    pulled = EmotionRecognizer.from_pretrained("me/faces", detector=StubDetector([SMALL, LARGE]))
+    assert pulled.predict(astronaut) == recognizer.predict(astronaut)
+    again = EmotionRecognizer.from_pretrained("me/faces", revision=commit, local_files_only=True)
+    assert again.labels == recognizer.labels
+
+
+def test_pushing_offline_is_a_download_error(
+    recognizer: EmotionRecognizer, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match="me/faces of the hub can't be written"):
+        recognizer.push_to_hub("me/faces")
+
+
+def test_export(recognizer: EmotionRecognizer, tmp_path: Path) -> None:
+    assert recognizer.export(tmp_path / "net.onnx") <= 1e-3
+    assert onnxruntime.InferenceSession(tmp_path / "net.onnx").get_outputs()[0].shape[1] == 7
+
+
+def test_weights_that_are_still_to_come_are_never_replaced_by_untrained_ones() -> None:
+    for name in ("fast-8class", "vgg16-5class"):
+        with pytest.raises(UnknownNameError, match="is planned and not in facemotion"):
+            EmotionRecognizer.from_pretrained(name)
+    with pytest.raises(UnknownNameError, match="planned"):
+        EmotionRecognizer.from_pretrained()
+
+
+def test_a_detector_by_its_name_is_made_when_it_is_needed(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    named = EmotionRecognizer(recognizer.classifier, detector="whole")
+    [face] = named.predict(astronaut)
+    assert face.box == Box(0, 0, 512, 512)
+    unknown = EmotionRecognizer(recognizer.classifier, detector="nonesuch")
+    unknown.classify([astronaut])
+    with pytest.raises(UnknownNameError, match="no detector is named"):
+        unknown.predict(astronaut)

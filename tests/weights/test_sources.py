@@ -1,0 +1,163 @@
+"""Emotion weights of the hub: somebody's repository, and names of the catalogue."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from hub_server import Hub
+
+from facemotion.backbones.network import build_network, plan_network
+from facemotion.classifier import Classifier, save_network
+from facemotion.errors import ChecksumError, ConfigError, DownloadError, UnknownNameError, WeightsError
+from facemotion.inputs import InputSpec
+from facemotion.weights import sources
+from facemotion.weights.catalogue import Catalogue, Entry, Pin
+from facemotion.weights.listing import list_weights
+from facemotion.weights.sources import resolve
+
+REPO = "somebody/faces"
+
+
+def folder_of(path: Path, seed: int = 0) -> dict[str, bytes]:
+    torch.manual_seed(seed)
+    config = plan_network("fast", "basic5", InputSpec(size=32))
+    save_network(build_network(config), dataclasses.replace(config, licence="MIT"), path)
+    return {each.name: each.read_bytes() for each in path.iterdir()}
+
+
+def test_a_repository_is_fetched_verified_and_found_again_offline(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = folder_of(tmp_path / "made")
+    commit = hub.add(REPO, files)
+    found = resolve(REPO)
+    assert found.folder.name == commit
+    assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == files
+    assert len(Classifier.load(REPO).labels) == 5
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    asked = len(hub.requests)
+    assert resolve(REPO).folder == resolve(REPO, local_files_only=True).folder == found.folder
+    assert resolve(f"{REPO}@{commit}").folder == found.folder
+    assert len(hub.requests) == asked
+
+
+def test_a_revision_is_that_one(hub: Hub, tmp_path: Path) -> None:
+    first = hub.add(REPO, folder_of(tmp_path / "one", 1))
+    second = hub.add(REPO, folder_of(tmp_path / "two", 2))
+    assert resolve(f"{REPO}@{first}").folder.name == first
+    assert resolve(REPO, revision=first).folder.name == first
+    assert resolve(REPO).folder.name == second
+    with pytest.raises(DownloadError, match="no such revision"):
+        resolve(f"{REPO}@v9")
+
+
+def test_tampered_tensors_of_a_repository(hub: Hub, tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "made")
+    data = bytearray(files["model.safetensors"])
+    data[-1] ^= 1
+    hub.add(REPO, files | {"model.safetensors": bytes(data)})
+    with pytest.raises(ChecksumError, match="expected sha256"):
+        Classifier.load(REPO)
+
+
+@pytest.mark.parametrize("name", ["../../../evil.safetensors", "a/b.safetensors", "pytorch_model.bin", "run.py"])
+def test_a_repository_that_names_other_files_is_refused(hub: Hub, tmp_path: Path, name: str) -> None:
+    files = folder_of(tmp_path / "made")
+    config = json.loads(files["config.json"])
+    config["files"][name] = "0" * 64
+    hub.add(REPO, files | {"config.json": json.dumps(config).encode(), name: b"evil"})
+    with pytest.raises(ConfigError, match="files"):
+        Classifier.load(REPO)
+    assert not [path for path, _ in hub.bodies() if "evil" in path or path.endswith((".bin", ".py"))]
+
+
+def test_a_repository_of_pickles_is_not_loaded(hub: Hub) -> None:
+    hub.add(REPO, {"pytorch_model.bin": b"\x80\x04"})
+    with pytest.raises(DownloadError, match=r"(?s)no such file.*pickles can run code.*weights convert"):
+        resolve(REPO)
+    hub.add(REPO, {"config.json": b'{"architectures": ["ViT"]}', "pytorch_model.bin": b"\x80\x04"})
+    with pytest.raises(ConfigError, match="not the config of facemotion weights"):
+        resolve(REPO)
+
+
+def test_a_repository_that_is_not_there(hub: Hub) -> None:
+    hub.add(REPO, {})
+    with pytest.raises(DownloadError, match=r"(?s)no such repository.*There is no folder nobody/nothing here either"):
+        resolve("nobody/nothing")
+    with pytest.raises(DownloadError, match="not in the cache"):
+        resolve("nobody/nothing", local_files_only=True)
+
+
+def test_a_file_of_a_repository_that_left_the_cache(hub: Hub, tmp_path: Path) -> None:
+    hub.add(REPO, folder_of(tmp_path / "made"))
+    path = resolve(REPO).folder / "model.safetensors"
+    path.unlink()
+    with pytest.raises(DownloadError, match=r"model\.safetensors is not in the cache"):
+        resolve(REPO, local_files_only=True)
+    resolve(REPO)
+    assert path.is_file()
+
+
+@pytest.fixture
+def stand_in(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """A catalogue whose emotion weights lie on the hub of the tests."""
+    files = folder_of(tmp_path / "made")
+    pins = {name: Pin(hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()}
+    entry = Entry(
+        "mine-5class",
+        "emotion",
+        "MIT",
+        pins,
+        repo=REPO,
+        revision=hub.add(REPO, files),
+        labels=("angry", "happy", "neutral", "sad", "surprise"),
+        metrics={"accuracy": 0.71},
+    )
+    made = Catalogue({entry.name: entry}, planned=("soon-7class",))
+    monkeypatch.setattr(sources, "catalogue", lambda: made)
+    return made
+
+
+def test_a_name_of_the_catalogue(hub: Hub, stand_in: Catalogue) -> None:
+    assert [info.place for info in list_weights(of=stand_in)] == ["hub"]
+    found = resolve("mine-5class")
+    assert Classifier.load("mine-5class").config.licence == "MIT"
+    [info] = list_weights("emotion", of=stand_in)
+    assert (info.place, info.path, info.size) == ("cache", found.folder, stand_in.entries["mine-5class"].size)
+    assert list_weights("detector", of=stand_in) == []
+
+
+def test_the_catalogue_is_believed_and_not_the_folder(hub: Hub, stand_in: Catalogue, tmp_path: Path) -> None:
+    """A forged folder that is true to itself is found out, since the catalogue knows better."""
+    folder = resolve("mine-5class").folder
+    forged = folder_of(tmp_path / "forged", seed=9)
+    for name, data in forged.items():
+        (folder / name).write_bytes(data)
+    Classifier.load(tmp_path / "forged")
+    with pytest.raises(ChecksumError):
+        Classifier.load("mine-5class")
+
+
+def test_names_that_nothing_answers_to(stand_in: Catalogue) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'mine-5class'"):
+        resolve("mine-4class")
+    with pytest.raises(UnknownNameError, match="'soon-7class' is planned and not in facemotion"):
+        resolve("soon-7class")
+    with pytest.raises(WeightsError, match="revision is for owner/repo"):
+        resolve("mine-5class", revision="main")
+    for name in ("./mine", "/nowhere/at/all", "a/b/c", "~/nothing-here", "", "../../etc"):
+        with pytest.raises(WeightsError, match="no such folder"):
+            resolve(name)
+
+
+def test_a_folder_wins_over_a_repository(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of(tmp_path / "somebody" / "faces")
+    monkeypatch.chdir(tmp_path)
+    assert resolve(REPO).folder == Path(REPO)
+    assert hub.requests == []
