@@ -17,6 +17,8 @@ from facemotion.version import __version__
 
 # where each command lives, and its line in the help, which is shown without importing it
 _COMMANDS = {
+    "weights": ("facemotion.cli.weights", "See, fetch, verify, convert and pack weights."),
+    "export": ("facemotion.cli.export", "Write weights as an ONNX file, checked against torch."),
     "doctor": ("facemotion.cli.doctor", "Show what is installed here, what works, and what would mend the rest."),
 }
 

@@ -1,0 +1,203 @@
+"""`facemotion weights`: what there is, fetching and verifying it, and making weights folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import click
+
+from facemotion.errors import FacemotionError
+from facemotion.labels import LabelSet
+from facemotion.recipes.toml import parse_value
+from facemotion.weights.catalogue import catalogue
+from facemotion.weights.listing import WeightsInfo, list_weights
+from facemotion.weights.store import locate, where
+
+
+@click.group(epilog="Example: facemotion weights list")
+def weights() -> None:
+    """See, fetch, verify, convert and pack weights."""
+
+
+@weights.command(name="list", epilog="Example: facemotion weights list")
+def list_command() -> None:
+    """List all weights: labels, size, speed, accuracy with its split, licence, and where each lies."""
+    header = ("NAME", "LABELS", "SIZE", "MS A FACE", "ACCURACY", "LICENCE", "LIES IN")
+    rows = [header, *(_row(info) for info in list_weights())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    planned = catalogue().planned
+    if planned:
+        click.echo(f"Planned, not in this version: {', '.join(planned)}", err=True)
+
+
+def _row(info: WeightsInfo) -> tuple[str, ...]:
+    named = LabelSet(info.labels).name if info.labels else None
+    return (
+        info.name,
+        f"{len(info.labels)}: {named or ' '.join(info.labels)}" if info.labels else f"({info.kind})",
+        _megabytes(info.size),
+        f"{info.speed_ms:.1f}" if info.speed_ms is not None else "-",
+        _accuracy(info),
+        info.licence,
+        {"package": "the package", "cache": "the cache", "hub": f"the hub: {info.repo}"}[info.place],
+    )
+
+
+def _accuracy(info: WeightsInfo) -> str:
+    if "accuracy" not in info.metrics:
+        return "-"
+    where_from = " ".join(str(info.metrics[key]) for key in ("data", "split", "label_rule") if info.metrics.get(key))
+    return f"{info.metrics['accuracy']:.1%} {where_from}".strip()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+@weights.command(epilog="Example: facemotion weights show yunet")
+@click.argument("name")
+def show(name: str) -> None:
+    """Show all that is known of weights: a name of the list, a weights folder, or owner/repo of the hub."""
+    if name in catalogue().entries:
+        [info] = [each for each in list_weights() if each.name == name]
+        entry = catalogue().entries[name]
+        rows = {
+            "name": info.name,
+            "what": info.description or info.kind,
+            "licence": info.licence,
+            "size": _megabytes(info.size),
+            "lies in": str(info.path or f"the hub: {info.repo}@{entry.revision}"),
+        }
+        rows |= {f"sha256 of {file}": pin.sha256 for file, pin in entry.files.items()}
+        for key, value in rows.items():
+            click.echo(f"{key}: {value}")
+        if info.kind == "detector" or info.path is None:
+            return
+    from facemotion.weights.card import card
+    from facemotion.weights.folder import read_config
+    from facemotion.weights.sources import resolve
+
+    found = resolve(name)
+    about = card(read_config(found.folder), name).partition("---\n\n")[2].partition("## Use")[0]
+    click.echo(about.strip())
+
+
+@weights.command(epilog="Example: facemotion weights fetch yunet --to usb-stick")
+@click.argument("name")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Put them there too, for a machine without a network.",
+)
+def fetch(name: str, target: Path | None) -> None:
+    """Fetch weights into the cache and verify them. Says where they lie, and how a copy (--to) is used."""
+    from facemotion.weights.sources import resolve
+
+    entry = catalogue().entries.get(name)
+    if entry is not None and entry.kind == "detector":
+        # a detector is found by its name, so its copy is a cache of its own, which can be carried as it is
+        path = locate(entry, cache_dir=target)
+        click.echo(str(path))
+        if target is not None:
+            click.echo(f"On the other machine: export HF_HUB_CACHE=/path/to/{target.name}", err=True)
+        return
+    found = resolve(name)
+    if target is None:
+        click.echo(str(found.folder))
+        return
+    from facemotion.weights.folder import read_folder
+
+    config, _ = read_folder(found.folder, found.pins)
+    target.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", *config.files):
+        try:
+            shutil.copyfile(found.folder / file, target / file)
+        except OSError as error:
+            raise FacemotionError(f"{target / file} can't be written: {error.strerror or error}") from error
+    click.echo(str(target))
+    click.echo(f"On the other machine the folder is the name: --weights /path/to/{target.name}", err=True)
+
+
+@weights.command(epilog="Example: facemotion weights verify")
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> int:
+    """Check every byte of the named weights, or of all that are on this machine. Exits 1 where one is damaged."""
+    damaged = 0
+    for name in names or tuple(name for name, entry in catalogue().entries.items() if where(entry)):
+        try:
+            click.echo(f"{name}: as promised, in {_verify(name)}")
+        except FacemotionError as error:
+            damaged += 1
+            click.echo(f"facemotion: {error}", err=True)
+    if not names and not any(where(entry) for entry in catalogue().entries.values()):
+        click.echo("no weights are on this machine yet: facemotion weights fetch NAME", err=True)
+    return 1 if damaged else 0
+
+
+def _verify(name: str) -> Path:
+    if name in catalogue().entries:
+        return locate(name, local_files_only=True)
+    from facemotion.weights.folder import read_folder
+    from facemotion.weights.sources import resolve
+
+    found = resolve(name, local_files_only=True)
+    read_folder(found.folder, found.pins)
+    return found.folder
+
+
+@weights.command(epilog="Example: facemotion weights convert my.pth --backbone resnet18 --labels fer7 --input size=64")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--backbone", required=True, help="One of `facemotion doctor`'s list, or torchvision:NAME.")
+@click.option("--labels", required=True, help="A known set (fer7 ...), or your labels in their order: happy,sad,...")
+@click.option("--input", "inputs", multiple=True, metavar="KEY=VALUE", help="size, colour, margin, align, mean, std.")
+@click.option("--hidden", help="Widths of the head's hidden layers, 512,128; the backbone's own unless given.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The folder; FILE's name unless given.")
+@click.option("--licence", default="", help="The licence of these weights, as their card tells it.")
+def convert(
+    file: Path, backbone: str, labels: str, inputs: tuple[str, ...], hidden: str | None, out: Path | None, licence: str
+) -> None:
+    """Turn your own state dict (.pth) into a weights folder. Nothing but tensors is read from it."""
+    from facemotion.backbones.network import plan_network
+    from facemotion.backbones.state_dict import network_from_file
+    from facemotion.classifier import save_network
+    from facemotion.inputs import InputSpec
+    from facemotion.weights.spec import Head
+
+    wanted = LabelSet.of(labels if "," not in labels else [label.strip() for label in labels.split(",")])
+    try:
+        given = {key: parse_value(value) for key, _, value in (each.partition("=") for each in inputs)}
+        if given.get("colour") == "rgb":
+            given = {"mean": (0.5,) * 3, "std": (0.5,) * 3} | given
+        spec = InputSpec.from_dict(given)
+        head = None if hidden is None else Head(tuple(int(width) for width in hidden.split(",") if width))
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(f"--input or --hidden: {error}") from error
+    config = plan_network(backbone, wanted, spec, head=head)
+    config = dataclasses.replace(config, licence=licence, description=f"Converted from {file.name}.")
+    target = out or file.with_suffix("")
+    save_network(network_from_file(file, config), config, target)
+    click.echo(str(target))
+
+
+@weights.command(epilog="Example: facemotion weights pack runs/best small --rank 128")
+@click.argument("source", metavar="IN")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--rank", type=click.IntRange(min=1), help="Big linear layers become two thin ones of this width.")
+def pack(source: str, out: Path, rank: int | None) -> None:
+    """Make weights smaller: int8, and big linear layers through a narrow middle. Says what that cost.
+
+    They are compared on noise, since no data is at hand here: evaluate them on yours before use.
+    """
+    from facemotion.classifier import Classifier
+    from facemotion.weights.card import packing_line
+    from facemotion.weights.spec import MODEL
+
+    before = Classifier.load(source)
+    config = before.packed(rank).save(out)
+    size = (out / MODEL).stat().st_size
+    click.echo(f"{out}: {_megabytes(size)}, {packing_line(config)}")
