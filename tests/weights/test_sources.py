@@ -38,13 +38,18 @@ def test_a_repository_is_fetched_verified_and_found_again_offline(
     commit = hub.add(REPO, files)
     found = resolve(REPO)
     assert found.folder.name == commit
-    assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == files
+    assert (found.folder / "model.safetensors").read_bytes() == files["model.safetensors"]
     assert len(Classifier.load(REPO).labels) == 5
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     asked = len(hub.requests)
     assert resolve(REPO).folder == resolve(REPO, local_files_only=True).folder == found.folder
     assert resolve(f"{REPO}@{commit}").folder == found.folder
     assert len(hub.requests) == asked
+
+
+def test_a_card_edited_on_the_hub_is_no_damage(hub: Hub, tmp_path: Path) -> None:
+    hub.add(REPO, folder_of(tmp_path / "made") | {"README.md": b"my own words"})
+    assert len(Classifier.load(REPO).labels) == 5
 
 
 def test_a_revision_is_that_one(hub: Hub, tmp_path: Path) -> None:

@@ -87,8 +87,9 @@ def test_not_a_number_is_not_a_temperature() -> None:
 def test_the_card_tells_what_the_config_says() -> None:
     text = card(GOOD, "somebody/faces")
     front, _, body = text.removeprefix("---\n").partition("\n---\n")
-    assert 'license: "mit"' in front and "library_name: facemotion" in front
+    assert "license: mit\n" in front and "library_name: facemotion" in front
     for said in ("angry, happy, sad", "PublicTest", "accuracy 0.7123", "head.0 through 16", "99.00%", "100 faces"):
         assert said in body
     assert 'from_pretrained("somebody/faces")' in body
+    assert 'license: other\nlicense_name: "mine alone"' in card(dataclasses.replace(GOOD, licence="mine alone"))
     assert "None were measured." in card(dataclasses.replace(GOOD, metrics=()))

@@ -72,6 +72,8 @@ def show(name: str) -> None:
             "size": _megabytes(info.size),
             "lies in": str(info.path or f"the hub: {info.repo}@{entry.revision}"),
         }
+        if info.labels:
+            rows |= {"labels": ", ".join(info.labels), "accuracy": _accuracy(info)}
         rows |= {f"sha256 of {file}": pin.sha256 for file, pin in entry.files.items()}
         for key, value in rows.items():
             click.echo(f"{key}: {value}")
@@ -111,10 +113,13 @@ def fetch(name: str, target: Path | None) -> None:
         click.echo(str(found.folder))
         return
     from facemotion.weights.folder import read_folder
+    from facemotion.weights.spec import CARD, CONFIG, MODEL
 
-    config, _ = read_folder(found.folder, found.pins)
+    read_folder(found.folder, found.pins)
     target.mkdir(parents=True, exist_ok=True)
-    for file in ("config.json", *config.files):
+    for file in (CONFIG, MODEL, CARD):
+        if file == CARD and not (found.folder / CARD).is_file():
+            continue  # a repository's card is not fetched with its weights
         try:
             shutil.copyfile(found.folder / file, target / file)
         except OSError as error:

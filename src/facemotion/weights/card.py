@@ -6,13 +6,16 @@ import json
 
 from facemotion.weights.spec import WeightsConfig
 
+_HUB_LICENCES = {
+    *("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "mpl-2.0", "unlicense"),
+    *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "openrail", "unknown"),
+}
+
 
 def card(config: WeightsConfig, name: str = "FOLDER_OR_NAME") -> str:
     """README.md of a weights folder. The first lines are what the hub reads: licence, library, task."""
     lines = ["---", "library_name: facemotion", "pipeline_tag: image-classification"]
-    if config.licence:
-        # the hub knows licences in lower case; any other text is quoted and stands as it is
-        lines.append(f"license: {json.dumps(config.licence.lower())}")
+    lines += _licence(config.licence)
     lines += ["tags: [facial-emotion-recognition, facemotion]", "---", "", "# Facial emotion recognition", ""]
     lines += [config.description, ""] if config.description else []
     lines += [
@@ -42,6 +45,15 @@ def card(config: WeightsConfig, name: str = "FOLDER_OR_NAME") -> str:
         "what a person feels.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _licence(licence: str) -> list[str]:
+    """The licence as the hub reads it: one of the names it knows, else "other" with a name of its own."""
+    if not licence:
+        return []
+    if licence.lower() in _HUB_LICENCES:
+        return [f"license: {licence.lower()}"]
+    return ["license: other", f"license_name: {json.dumps(licence)}"]
 
 
 def packing_line(config: WeightsConfig) -> str:

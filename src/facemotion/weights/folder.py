@@ -55,10 +55,13 @@ def read_folder(folder: Path, pins: Mapping[str, Pin] | None = None) -> tuple[We
 
 def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str | None = None) -> WeightsConfig:
     """Write a weights folder; each file appears whole or not at all, the config last. Gives the config as written."""
-    contents = {MODEL: tensors, CARD: card(config, name or folder.resolve().name).encode()}
-    files = {file: hashlib.sha256(data).hexdigest() for file, data in contents.items()}
-    config = dataclasses.replace(config, files=files)
-    contents[CONFIG] = config.to_json().encode()
+    # the card is for people, who may edit it: it is not pinned
+    config = dataclasses.replace(config, files={MODEL: hashlib.sha256(tensors).hexdigest()})
+    contents = {
+        MODEL: tensors,
+        CARD: card(config, name or folder.resolve().name).encode(),
+        CONFIG: config.to_json().encode(),
+    }
     WeightsConfig.from_json(config.to_json(), str(folder / CONFIG))  # what can't be read again is not written
     try:
         folder.mkdir(parents=True, exist_ok=True)

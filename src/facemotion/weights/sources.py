@@ -12,7 +12,7 @@ from facemotion.errors import DownloadError, WeightsError
 from facemotion.weights import hub
 from facemotion.weights.catalogue import Pin, catalogue
 from facemotion.weights.folder import read_config
-from facemotion.weights.spec import CONFIG, NO_PICKLES, PICKLES
+from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
 from facemotion.weights.store import locate
 
 _REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
@@ -64,9 +64,9 @@ def _from_hub(repo: str, revision: str | None, cache_dir: str | Path | None, loc
         raise DownloadError(f"{error}. {hint}{there}") from error
     config = read_config(folder)
     commit = folder.name
-    for filename, pin in config.pins.items():
-        if hub.cached(repo, filename, commit, cache_dir) is None:
-            if local_files_only:
-                raise DownloadError(f"{repo}: {filename} is not in the cache ({hub.cache_folder(cache_dir)})")
-            hub.download(repo, filename, commit, pin, cache_dir)
+    pin = config.pins.get(MODEL)
+    if pin is not None and hub.cached(repo, MODEL, commit, cache_dir) is None:
+        if local_files_only:
+            raise DownloadError(f"{repo}: {MODEL} is not in the cache ({hub.cache_folder(cache_dir)})")
+        hub.download(repo, MODEL, commit, pin, cache_dir)
     return Source(f"{repo}@{revision}" if revision else repo, folder)
