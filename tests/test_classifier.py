@@ -153,8 +153,15 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
 
 def test_loaded_weights_can_be_trained_on(folder: Path) -> None:
     net = Classifier.load(folder).net.train()
-    net(torch.rand(4, 1, 32, 32)).sum().backward()
-    assert all(parameter.grad is not None for parameter in net.parameters())
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    pixels, losses = torch.rand(8, 1, 32, 32, generator=torch.Generator().manual_seed(0)), []
+    for _ in range(8):
+        loss = nn.functional.cross_entropy(net(pixels), torch.arange(8) % 5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] * 0.8
 
 
 @pytest.mark.parametrize("file", ["model.safetensors"])
@@ -176,7 +183,7 @@ def edit(folder: Path, **changes: object) -> None:
     ("changes", "said"),
     [
         ({"labels": ["a", "b"]}, r"with 2 labels: wrong shape: head.1.weight: expected \[2, 256\], got \[5, 256\]"),
-        ({"head": {"hidden": [16]}}, r"missing: head.0.weight.*head.3.bias; extra: head.1.bias"),
+        ({"head": {"hidden": [16]}}, r"missing: head.0.weight.*head.3.bias; extra: head.1.bias, head.1.weight"),
         ({"backbone": "cnn"}, r"missing: backbone.blocks.0.weight.*and \d+ more; extra: backbone.blocks.0.main"),
         ({"backbone": "nonesuch"}, "no backbone is named 'nonesuch'"),
         ({"packing": {"ranks": {"nose": 3}}}, "'nose' is no linear layer"),
@@ -254,6 +261,8 @@ def test_vgg16_packed_is_a_seventh_and_agrees(tmp_path: Path) -> None:
     assert 4_000_000 < thin < 4_600_000
     assert (tmp_path / "packed" / "model.safetensors").stat().st_size < 20e6
     loaded = Classifier.load(tmp_path / "packed")
+    convolutions = [each for each in loaded.net.backbone.features if isinstance(each, nn.Conv2d)]
+    assert [each.weight.requires_grad for each in convolutions] == [False] * 5 + [True] * 8
     crops = crops_for(config, 8)
     stated = loaded.config.packing.largest_difference
     assert stated is not None and stated < 0.05

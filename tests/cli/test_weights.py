@@ -149,6 +149,8 @@ def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "small")]
     assert sizes[1] < sizes[0] / 10
     assert Classifier.load(tmp_path / "small").config.packing.ranks == {"backbone.dense.1": 32}
+    assert _run(["weights", "pack", str(tmp_path / "whole"), str(tmp_path / "whole")]) == 1
+    assert "holds weights already" in capsys.readouterr().err
 
 
 def test_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from facemotion.weights.pack import make_low_rank
 from facemotion.weights.spec import Head, WeightsConfig
 
 Factory = Callable[..., nn.Module]
+_Module = TypeVar("_Module", bound=nn.Module)
 
 _REGISTRY = Registry("facemotion.backbones", "backbone")
 _TORCHVISION = "torchvision:"
@@ -54,12 +55,18 @@ def build_backbone(
     except (TypeError, ValueError) as error:  # the factory's own check of its arguments
         got = f"{spec.colour} {spec.size} x {spec.size}, {dict(args or {})}"
         raise ConfigError(f"backbone {name!r} can't be built for {got}: {error}") from error
+    except Exception as error:  # a stranger's factory may raise anything; the cause is kept
+        message = f"backbone {name!r} can't be built: {type(error).__name__}: {error}"
+        raise PluginError(message, _owners(name)) from error
     width = getattr(backbone, "feature_dim", None)
     if not isinstance(backbone, nn.Module) or not isinstance(width, int) or width < 1:
-        owners = [] if name.startswith(_TORCHVISION) else _REGISTRY.distributions(name)
         got = f"{type(backbone).__name__} with feature_dim {width!r}"
-        raise PluginError(f"backbone {name!r}: expected an nn.Module with feature_dim, got {got}", owners)
+        raise PluginError(f"backbone {name!r}: expected an nn.Module with feature_dim, got {got}", _owners(name))
     return backbone
+
+
+def _owners(name: str) -> list[str]:
+    return ["torchvision"] if name.startswith(_TORCHVISION) else _REGISTRY.distributions(name)
 
 
 class EmotionNet(nn.Module):
@@ -113,8 +120,7 @@ def plan_network(
 ) -> WeightsConfig:
     """The config of a network that is yet to be built, with the head that its backbone likes best unless given."""
     if head is None:
-        with torch.device("meta"):  # only asked for its taste: no weight is made
-            head = default_head(build_backbone(backbone, spec, args=args))
+        head = default_head(_without_memory(lambda: build_backbone(backbone, spec, args=args)))
     return WeightsConfig(backbone, LabelSet.of(labels).labels, spec, dict(args or {}), head)
 
 
@@ -128,10 +134,10 @@ def build_network(config: WeightsConfig, *, pretrained: bool = False) -> Emotion
 
 def load_network(config: WeightsConfig, tensors: Mapping[str, Tensor], place: str) -> EmotionNet:
     """The network that a config describes, with these tensors; a ConfigError names every tensor that does not fit."""
-    net = _build_without_memory(config)
+    net = _without_memory(lambda: build_network(config))
     wanted = net.state_dict()
     missing = [name for name in wanted if name not in tensors]
-    extra = [name for name in tensors if name not in wanted]
+    extra = sorted(name for name in tensors if name not in wanted)
     wrong = [
         f"{name}: expected {list(wanted[name].shape)}, got {list(tensors[name].shape)}"
         for name in wanted
@@ -148,17 +154,19 @@ def load_network(config: WeightsConfig, tensors: Mapping[str, Tensor], place: st
     return net
 
 
-def _build_without_memory(config: WeightsConfig) -> EmotionNet:
-    """The network without values in its tensors, which are about to be replaced; vgg16 saves a second and 0.5 GB."""
+def _without_memory(build: Callable[[], _Module]) -> _Module:
+    """A module without values in its tensors, for those who replace or ignore them; vgg16 saves a second and 0.5 GB."""
     try:
         with torch.device("meta"):
-            net = build_network(config)
-        kept = set(net.state_dict())
-        if all(name in kept for name, buffer in net.named_buffers() if buffer.is_meta):
-            return net
-    except (RuntimeError, NotImplementedError):  # a factory that needs real numbers while it builds
-        pass
-    return build_network(config)
+            module = build()
+    except FacemotionError:
+        return build()  # it may be that the factory needs real numbers; if not, this says what is wrong
+    kept = set(module.state_dict())
+    values = [(name, each) for name, each in module.named_buffers() if name not in kept]
+    values += [item for each in module.modules() for item in vars(each).items()]
+    if any(isinstance(value, Tensor) and value.is_meta for _, value in values):
+        return build()  # these would not be replaced
+    return module
 
 
 def _some(names: list[str]) -> str:

@@ -184,9 +184,16 @@ def convert(
         raise click.UsageError(f"--input or --hidden: {error}") from error
     config = plan_network(backbone, wanted, spec, head=head)
     config = dataclasses.replace(config, licence=licence, description=f"Converted from {file.name}.")
-    target = out or file.with_suffix("")
+    target = _new(out or file.with_suffix(""))
     save_network(network_from_file(file, config), config, target)
     click.echo(str(target))
+
+
+def _new(folder: Path) -> Path:
+    """The folder, unless weights would be overwritten there."""
+    if (folder / "config.json").exists():
+        raise FacemotionError(f"{folder} holds weights already: name another folder")
+    return folder
 
 
 @weights.command(epilog="Example: facemotion weights pack runs/best small --rank 128")
@@ -202,7 +209,6 @@ def pack(source: str, out: Path, rank: int | None) -> None:
     from facemotion.weights.card import packing_line
     from facemotion.weights.spec import MODEL
 
-    before = Classifier.load(source)
-    config = before.packed(rank).save(out)
+    config = Classifier.load(source).packed(rank).save(_new(out))
     size = (out / MODEL).stat().st_size
     click.echo(f"{out}: {_megabytes(size)}, {packing_line(config)}")
