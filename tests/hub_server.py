@@ -25,6 +25,7 @@ class Hub:
 
     files: {(repo, revision): {name: bytes}}. cut_at: break off that many of the coming file bodies after so many
     bytes, silent for `stall` seconds before. slow: seconds before any body.
+    ranges: whether parts of a file can be asked for.
     requests: every request as (method, path, headers).
     """
 
@@ -34,6 +35,7 @@ class Hub:
     cut_at: int | None = None
     cuts: int = 0
     slow: float = 0.0
+    ranges: bool = True
     stall: float = 0.0
     released: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -118,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, content: bytes, headers: dict[str, str]) -> None:
         start = 0
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if asked:
+        if asked and self.hub.ranges:
             start = int(asked[1])
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")

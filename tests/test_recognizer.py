@@ -145,3 +145,14 @@ def test_a_detector_by_its_name_is_made_when_it_is_needed(recognizer: EmotionRec
     unknown.classify([astronaut])
     with pytest.raises(UnknownNameError, match="no detector is named"):
         unknown.predict(astronaut)
+
+
+def test_with_the_real_detector(
+    recognizer: EmotionRecognizer, astronaut: np.ndarray, yunet_in_cache: Path, tmp_path: Path
+) -> None:
+    recognizer.save_pretrained(tmp_path / "mine")
+    [face] = EmotionRecognizer.from_pretrained(tmp_path / "mine", detector="yunet").predict(astronaut)
+    assert face.detection_score > 0.8
+    assert face.landmarks is not None
+    assert Box(170, 60, 290, 200).iou(face.box) > 0.4
+    assert sum(face.scores.values()) == pytest.approx(1, abs=1e-5)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -16,7 +19,9 @@ from hub_server import Hub
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier, save_network
 from facemotion.cli.main import _run
+from facemotion.cli.weights import _row
 from facemotion.inputs import InputSpec
+from facemotion.weights.listing import WeightsInfo
 
 YUNET = Path("face_detection_yunet_2023mar.onnx")
 
@@ -42,6 +47,38 @@ def test_list_shows_where_each_lies(nothing_cached: None, capsys: pytest.Capture
 def test_list_knows_the_cache(yunet_in_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["weights", "list"]) == 0
     assert "the cache" in capsys.readouterr().out
+
+
+def test_a_line_of_emotion_weights_tells_their_accuracy_with_its_split() -> None:
+    info = WeightsInfo(
+        name="mine-5class",
+        kind="emotion",
+        labels=("angry", "happy", "neutral", "sad", "surprise"),
+        backbone="fast",
+        size=1_260_000,
+        speed_ms=1.15,
+        metrics={"accuracy": 0.7345, "data": "FER-2013", "split": "PrivateTest"},
+        licence="MIT",
+        description="",
+        place="package",
+        path=Path("files"),
+        repo=None,
+    )
+    row = ("mine-5class", "5: basic5", "1.3 MB", "1.1", "73.5% FER-2013 PrivateTest", "MIT", "the package")
+    assert _row(info) == row
+    assert _row(dataclasses.replace(info, labels=("yes", "no"), metrics={}, speed_ms=None))[1:5] == (
+        "2: yes no",
+        "1.3 MB",
+        "-",
+        "-",
+    )
+
+
+def test_listing_and_fetching_detectors_need_no_torch() -> None:
+    script = (
+        "import sys\nfrom facemotion.cli.main import _run\n_run(['weights', 'list'])\nsys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
 
 
 def test_show(folder: Path, nothing_cached: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,6 +110,7 @@ def test_fetch_a_repository_for_a_machine_without_a_network(
     output, errors = capsys.readouterr()
     assert output.strip() == str(tmp_path / "stick")
     assert "the folder is the name" in errors
+    assert "fetching somebody/faces" in errors
     shutil.rmtree(huggingface_hub.constants.HF_HUB_CACHE)
     assert Classifier.load(tmp_path / "stick").config == Classifier.load(folder).config
     assert _run(["weights", "fetch", "somebody/faces"]) == 0

@@ -109,6 +109,13 @@ def test_a_rest_that_is_not_the_beginning_of_the_file_is_refused_and_the_next_tr
     assert locate(entry).read_bytes() == CONTENT
 
 
+def test_a_server_that_knows_no_ranges_sends_it_all_again(hub: Hub) -> None:
+    entry = entry_for(hub)
+    hub.cut_at, hub.cuts, hub.ranges = 200_000, 1, False
+    assert locate(entry).read_bytes() == CONTENT
+    assert [asked for path, asked in hub.bodies() if path.startswith("/storage/")] == [None, "bytes=196608-"]
+
+
 def test_two_processes_at_once_fetch_once(hub: Hub, tmp_path: Path) -> None:
     entry = entry_for(hub)
     hub.slow = 1.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
                 f"the ImageNet weights of {name} are not in torchvision's cache, and HF_HUB_OFFLINE forbids the "
                 f"network: put {weights.url.rpartition('/')[2]} into {torch.hub.get_dir()}/checkpoints"
             )
-        state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        shown = sys.stderr.isatty()
+        state: dict[str, Tensor] = weights.get_state_dict(progress=shown, check_hash=True, weights_only=True)
     except WeightsError:
         raise
     except Exception as error:  # urllib's errors, a wrong hash, a pickle that is more than tensors

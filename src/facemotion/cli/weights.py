@@ -101,6 +101,10 @@ def fetch(name: str, target: Path | None) -> None:
     from facemotion.weights.sources import resolve
 
     entry = catalogue().entries.get(name)
+    if entry is None:
+        click.echo(f"fetching {name}, unless it is here", err=True)
+    elif where(entry, cache_dir=target if entry.kind == "detector" else None) is None:
+        click.echo(f"fetching {name}, {_megabytes(entry.size)}, from {entry.repo}", err=True)
     if entry is not None and entry.kind == "detector":
         # a detector is found by its name, so its copy is a cache of its own, which can be carried as it is
         path = locate(entry, cache_dir=target)
