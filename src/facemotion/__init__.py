@@ -28,6 +28,8 @@ from facemotion.version import __version__
 
 if TYPE_CHECKING:
     from facemotion.boxes import Box
+    from facemotion.data.reading import read_data
+    from facemotion.data.samples import Samples
     from facemotion.detectors.detector import FaceDetector, list_detectors
     from facemotion.inputs import InputSpec
     from facemotion.labels import LabelSet
@@ -43,7 +45,9 @@ _HOME_OF = {
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
+    "Samples": "facemotion.data.samples",
     "list_detectors": "facemotion.detectors.detector",
+    "read_data": "facemotion.data.reading",
 }
 
 __all__ = [
@@ -65,12 +69,14 @@ __all__ = [
     "PluginError",
     "Recipe",
     "RecipeError",
+    "Samples",
     "TrainingError",
     "UnknownNameError",
     "VideoError",
     "WeightsError",
     "__version__",
     "list_detectors",
+    "read_data",
 ]
 
 
