@@ -17,6 +17,7 @@ from facemotion.version import __version__
 
 # where each command lives, and its line in the help, which is shown without importing it
 _COMMANDS = {
+    "data": ("facemotion.cli.data", "Look into data sets of faces, and prepare them for a training."),
     "doctor": ("facemotion.cli.doctor", "Show what is installed here, what works, and what would mend the rest."),
 }
 
