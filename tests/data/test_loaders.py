@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_without_augmentation_a_batch_is_what_inference_sees(samples: Samples, d
     np.testing.assert_allclose(batch.images.numpy(), wanted.transpose(0, 3, 1, 2), atol=1e-5)
     np.testing.assert_array_equal(batch.labels.numpy(), drawn.targets)
     np.testing.assert_array_equal(batch.targets.numpy(), np.eye(7)[drawn.targets])
+
+
+def test_all_of_a_batch_is_made_on_the_device_it_is_wanted_on(samples: Samples) -> None:
+    # the device without memory: it refuses whatever comes from another one
+    for augment in (Augment(flip=0.5), *(replace(EVERYTHING, **{kind: 0.0}) for kind in ("mixup", "cutmix"))):
+        for batch in Loader(samples, InputSpec(), batch_size=14, augment=augment, device="meta").epoch(0):
+            assert {batch.images.device.type, batch.targets.device.type, batch.labels.device.type} == {"meta"}
+            assert batch.images.shape == (14, 1, 48, 48)
 
 
 def test_an_epoch_takes_every_sample_once(samples: Samples) -> None:

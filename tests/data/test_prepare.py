@@ -108,6 +108,23 @@ def test_a_folder_of_other_settings_is_refused(drawn: Drawn, tmp_path: Path) -> 
         prepare(other, tmp_path / "out")
 
 
+def test_nothing_is_written_outside_the_folder(drawn: Drawn, tmp_path: Path) -> None:
+    splits = ["../../out" if at % 2 else "a/b" for at in range(28)]
+    source = Samples.from_arrays(drawn.images, drawn.targets % 2, ["..", "/tmp/x"], splits=splits)
+    for layout in ("folders", "npy", "pack"):
+        prepare(source, tmp_path / "in" / layout, layout=layout)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert {path.name for path in (tmp_path / "in").iterdir()} == {"folders", "npy", "pack"}
+    assert len(read_data(tmp_path / "in" / "npy", labels=["one", "two"])) == 28
+
+
+def test_a_source_does_not_grow_by_what_is_made_of_it(drawn: Drawn, tmp_path: Path) -> None:
+    source = read_data(drawn.write_folders(tmp_path))
+    for out in (tmp_path, tmp_path / "faces"):
+        with pytest.raises(DataError, match="the faces would become part of the source"):
+            prepare(source, out)
+
+
 class Stopped(BaseException):
     pass
 

@@ -154,6 +154,15 @@ def test_pairs_of_arrays_in_all_the_shapes_people_save(drawn: Drawn, tmp_path: P
         np.testing.assert_array_equal(samples.select("test").targets, drawn.targets[20:], name)
 
 
+def test_numbers_that_are_taken_for_fer_s_are_told(
+    drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.save(tmp_path / "X_train.npy", drawn.images)
+    np.save(tmp_path / "y_train.npy", drawn.targets)
+    assert read_data(tmp_path).label(6) == "neutral"
+    assert "taken for angry, disgust, fear, happy, sad, surprise, neutral" in caplog.text
+
+
 def test_numbers_of_arrays_mean_what_labels_json_says(drawn: Drawn, tmp_path: Path) -> None:
     np.save(tmp_path / "X_train.npy", drawn.images)
     np.save(tmp_path / "y_train.npy", drawn.targets % 3)

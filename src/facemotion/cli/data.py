@@ -50,7 +50,9 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
     from facemotion.data.audit import inspect as audit_of
     from facemotion.data.audit_text import describe
 
-    audit = audit_of(_read(source, skip_bad, **reading), skip_bad=skip_bad)
+    samples = _read(source, skip_bad, **reading)
+    with _Progress() as progress:
+        audit = audit_of(samples, skip_bad=skip_bad, progress=progress)
     click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else describe(audit))
     if out is not None:
         _draw(audit.samples, audit.counts, out)

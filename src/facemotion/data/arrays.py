@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.results import Pixels
+
+log = logging.getLogger(__name__)
 
 # the labels, in the order of their numbers, beside the arrays
 LABELS = "labels.json"
@@ -116,6 +119,9 @@ def _labels_beside(file: Path, count: int | None) -> LabelSet:
     if usual is None:
         hint = f"labels=[...] or {LABELS} beside it"
         raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {(count or 1) - 1}")
+    if count is not None:
+        order = ", ".join(LabelSet.named(usual))
+        log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, order, LABELS)
     return LabelSet.named(usual)
 
 
@@ -149,7 +155,7 @@ def _load(file: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError("no such file", str(file), "a .npy file beside the others", "none") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # numpy's parser raises whatever a damaged header makes it stumble over
         raise DataError(
             "the array can't be read", str(file), "a whole .npy file without objects", str(error)
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,14 @@ class Audit:
         return {"total": len(self.samples)} | {name: getattr(self, name) for name in names} | {"copies": copies}
 
 
-def inspect(samples: Samples, *, skip_bad: bool = False) -> Audit:
-    """Read every picture once and look for what costs a training. A picture that can't be read is a DataError, or a
-    fault in the list where bad ones are to be skipped."""
+def inspect(samples: Samples, *, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """Read every picture once and look for what costs a training.
+
+    skip_bad: a picture that can't be read is a fault in the list, instead of a DataError.
+    progress: is told how many pictures are read, and of how many.
+    """
     faults = Faults(skip=skip_bad)
-    readable, thumbnails, blank = scan(samples, faults)
+    readable, thumbnails, blank = scan(samples, faults, progress)
     readable = with_digests(replace(readable, faults=(*readable.faults, *faults.found)), readable.digests)
     exact = readable.groups
     near = join_groups(exact, near_pairs(readable, thumbnails))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,18 +24,23 @@ _THUMBNAIL = InputSpec(size=32, colour="grey")
 # 0.95 one or two show different photographs, below 0.9 many do.
 _MAX_BITS = 10
 _MIN_CORRELATION = 0.93
-_BLOCK = 2048
+# how many hashes, and how many thumbnails, are compared at once: some 100 MB of memory
+_HASHES_AT_ONCE, _THUMBNAILS_AT_ONCE = 1 << 25, 1 << 13
 # a picture with less contrast than this (standard deviation of its pixels) shows nothing
 _BLANK = 2.0
 
 
-def scan(samples: Samples, faults: Faults) -> tuple[Samples, Pixels, NDArray[np.bool_]]:
+def scan(
+    samples: Samples, faults: Faults, progress: Callable[[int, int], None] | None = None
+) -> tuple[Samples, Pixels, NDArray[np.bool_]]:
     """Read every picture once: the samples that can be read, their 32 x 32 thumbnails, and which of them are blank."""
     thumbnails = np.empty((len(samples), 32, 32), np.uint8)
     digests = np.empty(len(samples), "S16")
     blank = np.zeros(len(samples), bool)
     good: list[int] = []
     for index in range(len(samples)):
+        if progress is not None:
+            progress(index + 1, len(samples))
         try:
             picture = samples.read(index)
         except DataError as error:
@@ -61,14 +67,16 @@ def near_pairs(samples: Samples, thumbnails: Pixels | None = None) -> NDArray[np
     centred = small[first] - small[first].mean(axis=(1, 2), dtype=np.float32, keepdims=True)
     centred /= np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-3)
     found: list[NDArray[np.int64]] = []
-    for start in range(0, len(first), _BLOCK):
+    block = max(_HASHES_AT_ONCE // max(len(first), 1), 1)
+    for start in range(0, len(first), block):
         # of signs +1 and -1 the product counts the bits that agree less those that differ
-        agreement = signs[start : start + _BLOCK] @ signs[start:].T
-        left, right = np.nonzero(agreement >= signs.shape[1] - 2 * _MAX_BITS)
-        above = right > left
-        left, right = left[above] + start, right[above] + start
-        same = (centred[left] * centred[right]).sum(axis=(1, 2)) >= _MIN_CORRELATION
-        found.append(np.stack([first[left[same]], first[right[same]]], axis=1))
+        agreement = signs[start : start + block] @ signs[start:].T
+        pairs = np.argwhere(agreement >= signs.shape[1] - 2 * _MAX_BITS)
+        pairs = pairs[pairs[:, 1] > pairs[:, 0]] + start
+        for at in range(0, len(pairs), _THUMBNAILS_AT_ONCE):
+            some = pairs[at : at + _THUMBNAILS_AT_ONCE]
+            correlation = np.einsum("nij,nij->n", centred[some[:, 0]], centred[some[:, 1]])
+            found.append(first[some[correlation >= _MIN_CORRELATION]])
     return np.concatenate(found) if found else np.empty((0, 2), np.int64)
 
 

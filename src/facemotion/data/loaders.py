@@ -88,7 +88,8 @@ class Loader:
     def epoch(self, number: int, start: int = 0, *, mixing: bool = True) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on. Without `mixing` neither mixup nor cutmix is done."""
         order = self.order(number)
-        _ = self._kept  # made here, once, before several threads would
+        # made here, once, before several threads would make it
+        _ = self._kept
         steps = iter(range(start, len(self)))
 
         def make(step: int) -> Batch:

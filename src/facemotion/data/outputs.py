@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -99,9 +100,9 @@ class FolderOutput:
         self.out, self.labels = out, labels
 
     def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
-        folder = self.out / split if split else self.out
+        folder = self.out / _safe(split) if split else self.out
         if label is not None and self.labels is not None:
-            folder = folder / self.labels[label]
+            folder = folder / _safe(self.labels[label])
         folder.mkdir(parents=True, exist_ok=True)
         for number, face in enumerate(faces):
             counted = f"-{number + 1}" if len(faces) > 1 else ""
@@ -161,7 +162,7 @@ class ArrayOutput:
         shutil.rmtree(self.out / _UNFINISHED)
 
     def _key(self, split: str) -> str:
-        return "faces" if self.layout == "pack" else split or "all"
+        return "faces" if self.layout == "pack" else _safe(split or "all")
 
     def _raw(self, key: str) -> Path:
         return self.out / _UNFINISHED / f"{key}.raw"
@@ -214,6 +215,11 @@ def _save(path: Path, array: NDArray[Any]) -> None:
     with part.open("wb") as file:
         np.save(file, array)
     part.replace(path)
+
+
+def _safe(name: str) -> str:
+    """A split or label as the name of a file or folder that can't lie anywhere else."""
+    return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
 
 
 def _name(item: str) -> str:

@@ -107,6 +107,8 @@ def prepare(
     if layout != "folders" and source.labels is None:
         raise DataError("faces without labels go into folders alone", source.source, "class folders", "none")
     folder = Path(out)
+    if Path(source.source).is_dir() and folder.resolve().is_relative_to(Path(source.source).resolve()):
+        raise DataError("the faces would become part of the source", str(folder), "a folder elsewhere", source.source)
     journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
     try:
         done = list(journal.entries.values())

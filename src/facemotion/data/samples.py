@@ -40,7 +40,7 @@ class Samples:
     labels, targets: sample i is a `labels[targets[i]]`.
     soft: (n, K) shares that sum to 1 a row, where the data has votes and the rule is "soft"; else None.
     splits: the name of each sample's split as the data has it, "" where it has none.
-    columns: further columns of the data's table, as text, by name: age band, site ...
+    columns: further columns of the data's table, as text, by name in lower case: age band, site ...
     source: the file or folder. label_rule: how votes became labels, None where labels are the data's own.
     faults: what was left out or mended on reading, where bad samples were to be skipped.
     """
@@ -175,6 +175,8 @@ class Samples:
         if kept.soft is not None:
             soft = np.zeros((len(kept), len(wanted)), np.float32)
             soft[:, position[position >= 0]] = kept.soft[:, position >= 0]
+            empty = soft.sum(axis=1) == 0
+            soft[empty, position[kept.targets[empty]]] = 1
             soft /= soft.sum(axis=1, keepdims=True)
         if len(kept) < len(self):
             gone = [label for label, count in self.counts().items() if count and label not in wanted]
