@@ -36,7 +36,7 @@ def test_inspect_says_what_is_there_in_text_json_and_pictures(folders: Path, tmp
     done = run("inspect", folders, "--out", tmp_path / "audit")
     assert done.returncode == 0, done.stderr
     assert "31 faces" in done.stdout
-    assert "1 groups disagree about the label" in done.stdout
+    assert "disagree about the label: 1" in done.stdout
     names = {path.name for path in (tmp_path / "audit").iterdir()}
     assert names == {"classes.png", "sheet-happy.png", "sheet-sad.png", "sheet-angry.png", "audit.json"}
     found = json.loads(run("inspect", folders, "--json").stdout)

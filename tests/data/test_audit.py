@@ -85,7 +85,7 @@ def test_planted_faults_are_found(drawn: Drawn, tmp_path: Path) -> None:
     assert audit.sizes == {"48 x 48": 28, "60 x 50": 1}
     assert audit.imbalance == pytest.approx(5 / 3)
     text = describe(audit)
-    for words in ("29 faces", "blank pictures: 1", "left out: 1", "1 groups disagree", "copy.png (happy)"):
+    for words in ("29 faces", "blank pictures: 1", "left out: 1", "disagree about the label: 1", "copy.png (happy)"):
         assert words in text
     json.dumps(audit.to_dict())
 

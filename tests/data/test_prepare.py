@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 from small_sets import CLASSES, Drawn, Export
 
-from facemotion import Box, DataError, Face, InputSpec, read_data
+from facemotion import Box, DataError, Face, FaceDetector, InputSpec, read_data
 from facemotion.data.prepare import find_photos, prepare
 from facemotion.data.samples import Samples
 from facemotion.video.frames import read_frames
@@ -215,6 +216,18 @@ def test_photos_become_the_faces_in_them(photos: Path, tmp_path: Path, several: 
     assert faces.counts() == {"happy": count - 1, "sad": 1}
     # a face that is cut out fills its crop
     assert all(faces.read(at).mean() > 220 for at in range(len(faces)))
+
+
+def test_a_photograph_goes_through_a_real_detector(yunet_in_cache: Path, astronaut_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "happy").mkdir(parents=True)
+    shutil.copy(astronaut_path, tmp_path / "in" / "happy")
+    spec = InputSpec(size=64, colour="rgb", align=True, mean=RGB, std=RGB)
+    prepare(find_photos(tmp_path / "in"), tmp_path / "out", spec=spec, detect=FaceDetector("yunet").detect)
+    face = read_data(tmp_path / "out", labels="fer7")
+    assert len(face) == 1
+    # what is cut out is a face: the detector says so again, and it fills the crop
+    [again] = FaceDetector("yunet").detect(np.pad(face.read(0), ((64, 64), (64, 64), (0, 0))))
+    assert again.box.iou(Box(64, 64, 128, 128)) > 0.5
 
 
 def test_a_table_of_photos_keeps_its_columns(photos: Path, tmp_path: Path) -> None:

@@ -51,11 +51,11 @@ def _listed(title: str, places: Sequence[str]) -> list[str]:
 
 
 def _copies(title: str, copies: Copies) -> list[str]:
-    lines = [f"{title}: {copies.extra:,} pictures could go, in {copies.groups:,} groups"]
+    lines = [f"{title}: {copies.extra:,} more than there need be, in groups: {copies.groups:,}"]
     if copies.in_training is not None:
-        lines.append(f"  {copies.in_training:,} samples outside the training split have a copy in it")
+        lines.append(f"  outside the training split with a copy in it: {copies.in_training:,}")
     for split, others in copies.across.items():
         lines += [f"  {count:,} of {split} have a copy in {other}" for other, count in others.items() if count]
-    lines.append(f"  {copies.disagree:,} groups disagree about the label")
+    lines.append(f"  groups that disagree about the label: {copies.disagree:,}")
     lines += [f"    {' = '.join(example)}" for example in copies.examples[:3]]
     return lines
