@@ -29,6 +29,8 @@ from facemotion.version import __version__
 if TYPE_CHECKING:
     from facemotion.backbones.network import list_backbones
     from facemotion.boxes import Box
+    from facemotion.data.reading import read_data
+    from facemotion.data.samples import Samples
     from facemotion.detectors.detector import FaceDetector, list_detectors
     from facemotion.inputs import InputSpec
     from facemotion.labels import LabelSet
@@ -47,9 +49,11 @@ _HOME_OF = {
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
+    "Samples": "facemotion.data.samples",
     "list_backbones": "facemotion.backbones.network",
     "list_detectors": "facemotion.detectors.detector",
     "list_weights": "facemotion.weights.listing",
+    "read_data": "facemotion.data.reading",
 }
 
 __all__ = [
@@ -72,6 +76,7 @@ __all__ = [
     "PluginError",
     "Recipe",
     "RecipeError",
+    "Samples",
     "TrainingError",
     "UnknownNameError",
     "VideoError",
@@ -80,6 +85,7 @@ __all__ = [
     "list_backbones",
     "list_detectors",
     "list_weights",
+    "read_data",
 ]
 
 

@@ -52,22 +52,30 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
     if isinstance(source, Image.Image):
         return _decode(source, limit, place=None)
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-    data = _read_bytes(source, place)
-    if not data:
-        raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes")
-    try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError:
-        raise ImageError("not a picture", place, expected=_READABLE, got=_describe(data)) from None
-    except Exception as error:  # Pillow's parsers raise whatever a hostile header makes them stumble over
-        raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
-    with image:
+    with _open(_read_bytes(source, place), place) as image:
         return _decode(image, limit, place)
+
+
+def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
+    """Width, height (as shown upright) and whether it is grey, from a picture's header; its pixels are not read."""
+    place = os.fspath(path)
+    with _open(_read_bytes(path, place), place) as image:
+        width, height = image.size
+        if width != height and _orientation(image) in (5, 6, 7, 8):
+            width, height = height, width
+        return width, height, image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
 
 
 def from_bgr(frame: NDArray[Any]) -> Pixels:
     """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
     return np.ascontiguousarray(_from_array(frame)[..., ::-1])
+
+
+def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
+    """Write (H, W) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
+    part = Path(path).with_name(Path(path).name + ".part")
+    Image.fromarray(pixels).save(part, "PNG")
+    part.replace(path)
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
@@ -84,6 +92,18 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     if array.ndim == 2:
         return np.repeat(array[:, :, None], 3, axis=2)
     return np.ascontiguousarray(array)
+
+
+def _open(data: bytes, place: str | None) -> Image.Image:
+    """The picture in these bytes with its header read."""
+    if not data:
+        raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes")
+    try:
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise ImageError("not a picture", place, expected=_READABLE, got=_describe(data)) from None
+    except Exception as error:  # Pillow's parsers raise whatever a hostile header makes them stumble over
+        raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
 
 
 def _read_bytes(source: Any, place: str | None) -> bytes:

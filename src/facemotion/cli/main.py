@@ -19,6 +19,7 @@ from facemotion.version import __version__
 _COMMANDS = {
     "weights": ("facemotion.cli.weights", "See, fetch, verify, convert and pack weights."),
     "export": ("facemotion.cli.export", "Write weights as an ONNX file, checked against torch."),
+    "data": ("facemotion.cli.data", "Look into data sets of faces, and prepare them for a training."),
     "doctor": ("facemotion.cli.doctor", "Show what is installed here, what works, and what would mend the rest."),
 }
 

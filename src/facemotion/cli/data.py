@@ -1,0 +1,230 @@
+"""`facemotion data`: prepare faces for a training, and inspect a data set before it costs one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from facemotion.data.prepare import Photos, Preparation
+    from facemotion.data.samples import Samples
+    from facemotion.results import Pixels
+
+_FORMATS = click.Choice(["folders", "fer2013", "csv", "npy", "pack"])
+_RULES = click.Choice(["majority", "plurality", "all", "soft"])
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+_SHOWN = 10
+
+
+@click.group(epilog="Example: facemotion data inspect fer2013.csv")
+def data() -> None:
+    """Look into data sets of faces, and prepare them for a training."""
+
+
+def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `read_data`."""
+    options: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+        click.option("--skip-bad", is_flag=True, help="Leave bad samples out and list them, instead of stopping."),
+        click.option("--label-rule", type=_RULES, help="Labels by the FER+ votes beside the faces."),
+        click.option("--labels", metavar="NAME|A,B,C", help="A known label set, or the labels in their order."),
+        click.option("--split", metavar="NAME", help="One split alone: train, val, test, or the data's own name."),
+        click.option("--format", type=_FORMATS, help="The layout, where it can't be told by looking."),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+@data.command(epilog="Example: facemotion data inspect fer2013.csv --out audit/")
+@click.argument("source", type=click.Path(path_type=Path))
+@_reading_options
+@_AS_JSON
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a chart and contact sheets.")
+def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **reading: str | None) -> None:
+    """Count classes, and find blank and unreadable pictures, copies across splits, and labels that disagree."""
+    from facemotion.data.audit import inspect as audit_of
+    from facemotion.data.audit_text import describe
+
+    samples = _read(source, skip_bad, **reading)
+    with _Progress() as progress:
+        audit = audit_of(samples, skip_bad=skip_bad, progress=progress)
+    click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else describe(audit))
+    if out is not None:
+        _draw(audit.samples, audit.counts, out)
+        (out / "audit.json").write_text(json.dumps(audit.to_dict(), indent=2) + "\n", "utf-8")
+        click.echo(f"a chart and contact sheets are in {out}", err=True)
+
+
+def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> None:
+    from facemotion.data.sheets import bar_chart, contact_sheet
+    from facemotion.images import write_png
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_png(out / "classes.png", bar_chart(counts))
+    for index, label in enumerate(samples.labels):
+        part = samples.subset(samples.targets == index)
+        if len(part):
+            write_png(out / f"sheet-{label}.png", contact_sheet(part, label))
+
+
+@data.command(epilog="Example: facemotion data prepare photos/ faces/ --detector auto --as pack")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@_reading_options
+@click.option(
+    "--as",
+    "layout",
+    type=click.Choice(["folders", "npy", "pack"]),
+    default="folders",
+    show_default=True,
+    help="PNGs in class folders, X_ and y_ .npy files a split, or one file that opens at once.",
+)
+@click.option("--size", type=click.IntRange(8, 1024), default=48, show_default=True, help="Side in pixels.")
+@click.option("--colour", type=click.Choice(["grey", "rgb"]), default="grey", show_default=True)
+@click.option("--detector", metavar="NAME", help="Find the faces in photos and clips; `auto` is the usual one.")
+@click.option("--margin", type=float, default=0.0, show_default=True, help="Around a found face, as a share of it.")
+@click.option("--align", is_flag=True, help="Turn found faces upright by their landmarks.")
+@click.option(
+    "--several",
+    type=click.Choice(["largest", "all", "skip"]),
+    default="largest",
+    show_default=True,
+    help="What is kept of a picture with several faces.",
+)
+@click.option("--every", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Seconds between frames.")
+@click.option("--val-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="New splits train, val.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the new splits.")
+@_AS_JSON
+def prepare(
+    source: Path,
+    out: Path,
+    layout: Any,
+    size: int,
+    colour: Any,
+    detector: str | None,
+    margin: float,
+    align: bool,
+    several: Any,
+    every: float,
+    val_share: float | None,
+    seed: int,
+    as_json: bool,
+    skip_bad: bool,
+    **reading: str | None,
+) -> int:
+    """Write the faces of SOURCE into the folder OUT, in one size and colour; run again it goes on where it stopped."""
+    from facemotion.data.prepare import prepare as write_faces
+    from facemotion.data.splits import split_samples
+    from facemotion.inputs import InputSpec
+
+    found: Samples | Photos
+    if detector is None:
+        samples = _read(source, skip_bad, **reading)
+        found = samples if val_share is None else split_samples(samples, val_share, seed)
+    elif val_share is not None:
+        raise click.UsageError("--val-share splits faces, not photos: prepare them first, then prepare the result")
+    else:
+        found = _photos(source, skip_bad, **reading)
+    faults = [str(fault) for fault in found.faults]
+    channels = 1 if colour == "grey" else 3
+    spec = InputSpec(size, colour, margin, align, (0.5,) * channels, (0.5,) * channels)
+    with _Progress() as progress:
+        done = write_faces(
+            found,
+            out,
+            layout=layout,
+            spec=spec,
+            detect=_detector(detector),
+            read_clip=_frames,
+            several=several,
+            every=every,
+            progress=progress,
+        )
+    click.echo(json.dumps(done.to_dict() | {"faults": faults}, indent=2) if as_json else _describe(done, faults))
+    return 1 if done.unreadable and not skip_bad else 0
+
+
+def _read(
+    source: Path, skip_bad: bool, format: str | None, split: str | None, labels: str | None, label_rule: str | None
+) -> Samples:
+    from facemotion.data.reading import read_data
+
+    return read_data(
+        source, format=format, split=split, labels=_labels(labels), label_rule=label_rule, skip_bad=skip_bad
+    )
+
+
+def _photos(
+    source: Path, skip_bad: bool, format: str | None, split: str | None, labels: str | None, label_rule: str | None
+) -> Samples | Photos:
+    """What a detector is to look at: a table of paths, else folders of photos and clips."""
+    from facemotion.data.prepare import find_photos
+    from facemotion.data.table import holds_paths
+    from facemotion.labels import LabelSet
+
+    if format not in (None, "folders") or holds_paths(source):
+        return _read(source, skip_bad, format, split, labels, label_rule)
+    if split is not None or label_rule is not None:
+        raise click.UsageError("--split and --label-rule are for data sets, not for folders of photos")
+    wanted = _labels(labels)
+    return find_photos(source, labels=None if wanted is None else LabelSet.of(wanted), skip_bad=skip_bad)
+
+
+def _labels(text: str | None) -> str | list[str] | None:
+    return [label.strip() for label in text.split(",")] if text and "," in text else text
+
+
+def _detector(name: str | None) -> Any:
+    if name is None:
+        return None
+    from facemotion.detectors.detector import FaceDetector
+
+    return FaceDetector(name).detect
+
+
+def _frames(path: Path) -> Iterator[tuple[float, Pixels]]:
+    from facemotion.video.frames import read_frames
+
+    return ((frame.time, frame.image) for frame in read_frames(path))
+
+
+class _Progress:
+    """A bar on a terminal; elsewhere a line at every tenth part."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._tenth = 0
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+
+    def __call__(self, done: int, count: int) -> None:
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._bar = click.progressbar(length=count, label="faces", file=sys.stderr).__enter__()
+            self._bar.update(1)
+        elif done * 10 // count > self._tenth:
+            self._tenth = done * 10 // count
+            click.echo(f"{done:,} of {count:,} pictures", err=True)
+
+
+def _describe(done: Preparation, faults: list[str]) -> str:
+    lines = [f"{done.out}: {done.faces:,} faces of {done.pictures:,} pictures and clips"]
+    if done.done_before:
+        lines.append(f"{done.done_before:,} of them were done before")
+    lists = {"no face": done.no_face, "several faces": done.several, "could not be read": done.unreadable}
+    for title, places in (lists | {"left out": faults}).items():
+        if places:
+            lines.append(f"{title}: {len(places):,}")
+            lines += [f"  {place}" for place in places[:_SHOWN]]
+            lines += ["  ..."] if len(places) > _SHOWN else []
+    return "\n".join(lines)

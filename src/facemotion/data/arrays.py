@@ -1,0 +1,168 @@
+"""Faces and labels as .npy files: X_train.npy with y_train.npy, or images.npy with label.npy."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facemotion.data.classes import match_classes, renumber
+from facemotion.data.faults import Faults
+from facemotion.data.pictures import ArrayPictures, PictureSpool
+from facemotion.data.samples import Samples
+from facemotion.data.votes import COLUMNS, apply_rule
+from facemotion.errors import DataError
+from facemotion.labels import LabelSet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.results import Pixels
+
+log = logging.getLogger(__name__)
+
+# the labels, in the order of their numbers, beside the arrays
+LABELS = "labels.json"
+_IMAGES, _LABEL, _USAGE, _VOTES = "images.npy", "label.npy", "usage.npy", "votes.npy"
+_USAGES = ("Training", "PublicTest", "PrivateTest")
+_AT_ONCE = 1024
+
+
+def holds_arrays(path: Path) -> bool:
+    """Whether a folder has such pairs in it, or a file is one of a pair."""
+    if path.is_dir():
+        return (path / _IMAGES).is_file() or any(path.glob("X_*.npy"))
+    return path.suffix == ".npy" and path.is_file()
+
+
+def read_arrays(source: Path, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
+    """The samples of a folder of .npy files, or of the pair that one file belongs to."""
+    folder = source if source.is_dir() else source.parent
+    if (folder / _IMAGES).is_file() and (source.is_dir() or source.name == _IMAGES):
+        return _read_images(folder, labels, label_rule, faults)
+    if label_rule is not None:
+        raise DataError(f"label rule {label_rule!r} needs votes", str(folder / _VOTES), "a file", "none")
+    files = sorted(folder.glob("X_*.npy")) if source.is_dir() else [source]
+    parts = [_read_pair(file, labels, faults) for file in files]
+    return replace(Samples.concat(parts), source=str(source)) if len(parts) > 1 else parts[0]
+
+
+def _read_pair(file: Path, labels: LabelSet | None, faults: Faults) -> Samples:
+    if not file.name.startswith("X_"):
+        raise DataError("not one of a pair", str(file), "X_<split>.npy beside y_<split>.npy", file.name)
+    split = file.stem.removeprefix("X_")
+    targets_file = file.with_name(f"y_{split}.npy")
+    return _pair(file, targets_file, labels, faults, lambda count: np.array([split] * count, np.str_))
+
+
+def _read_images(folder: Path, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
+    def splits(count: int) -> NDArray[np.str_]:
+        if not (folder / _USAGE).is_file():
+            return np.array([""] * count, np.str_)
+        usage = _same_length(_load(folder / _USAGE), count, folder / _USAGE)
+        if usage.dtype.kind in "US":
+            return usage.astype(np.str_)
+        return np.array([_USAGES[value] if 0 <= value < 3 else str(value) for value in usage.tolist()], np.str_)
+
+    samples = _pair(folder / _IMAGES, folder / _LABEL, None if label_rule else labels, faults, splits)
+    if label_rule is None:
+        return samples
+    votes_file = folder / _VOTES
+    votes = _same_length(_load(votes_file), len(samples.pictures), votes_file)
+    if votes.ndim != 2 or votes.shape[1] != len(COLUMNS):
+        raise DataError("wrong votes", str(votes_file), f"shape (n, {len(COLUMNS)})", str(votes.shape))
+    ruled = apply_rule(samples, votes[samples.rows].astype(np.int64), label_rule)
+    return ruled if labels is None else renumber(ruled, labels, faults)
+
+
+def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Faults, splits: Any) -> Samples:
+    images = _as_pictures(_load(file), file)
+    values = _same_length(_load(targets_file), len(images), targets_file)
+    if values.ndim == 2 and values.shape[1] > 1 and (values.sum(axis=1) == 1).all():
+        known = labels or _labels_beside(file, values.shape[1])
+        values = values.argmax(axis=1)
+    else:
+        values = values.reshape(-1)
+        known = labels or _labels_beside(file, None if values.dtype.kind in "US" else int(values.max(initial=0)) + 1)
+    if values.dtype.kind in "US":
+        places = {
+            str(word): f"{targets_file}: item {at}"
+            for word, at in zip(*np.unique(values, return_index=True), strict=True)
+        }
+        known, position = match_classes(places, labels, faults)
+        targets = np.array([position.get(str(word), -1) for word in values], np.int64)
+    elif values.dtype.kind in "iu" or (values.dtype.kind == "f" and (values == values.round()).all()):
+        targets = values.astype(np.int64)
+    else:
+        raise DataError("wrong labels", str(targets_file), "whole numbers, one-hot rows or names", str(values.dtype))
+    wrong = np.flatnonzero((targets < 0) | (targets >= len(known)))
+    for index in wrong:
+        if values.dtype.kind not in "US":  # an unknown name is a fault already
+            faults.add("wrong label", f"{targets_file}: item {index}", f"0 to {len(known) - 1}", str(values[index]))
+    good = np.setdiff1d(np.arange(len(images)), wrong)
+    return Samples(ArrayPictures(images, str(file)), good, known, targets[good], splits(len(images))[good], str(file))
+
+
+def _labels_beside(file: Path, count: int | None) -> LabelSet:
+    """The labels of numbers: labels.json beside the file; without it, seven or eight are taken for FER's."""
+    names = file.with_name(LABELS)
+    if names.is_file():
+        try:
+            return LabelSet(tuple(json.loads(names.read_text("utf-8"))))
+        except (ValueError, TypeError) as error:
+            raise DataError("wrong labels", str(names), "a JSON list of words", str(error)) from error
+    usual = {7: "fer7", 8: "ferplus8"}.get(count or 7)
+    if usual is None:
+        hint = f"labels=[...] or {LABELS} beside it"
+        raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {(count or 1) - 1}")
+    if count is not None:
+        order = ", ".join(LabelSet.named(usual))
+        log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, order, LABELS)
+    return LabelSet.named(usual)
+
+
+def _as_pictures(array: NDArray[Any], file: Path) -> Pixels:
+    """The array as (n, H, W) or (n, H, W, 3) uint8; floats are read in pieces, on a scale of 0 to 1 or 0 to 255."""
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    elif array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+        array = array[:, 0] if array.shape[1] == 1 else array.transpose(0, 2, 3, 1)
+    if not len(array) or not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)):
+        wanted = "shape (n, height, width), with 1 or 3 channels at the end or none"
+        raise DataError("wrong pictures", str(file), wanted, str(array.shape))
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "iuf":
+        raise DataError("wrong pictures", str(file), "numbers from 0 to 255, or from 0 to 1", str(array.dtype))
+    pieces = range(0, len(array), _AT_ONCE)
+    low = min(float(array[at : at + _AT_ONCE].min()) for at in pieces)
+    high = max(float(array[at : at + _AT_ONCE].max()) for at in pieces)
+    if not 0 <= low <= high <= 255:
+        raise DataError("wrong pictures", str(file), "numbers from 0 to 255, or from 0 to 1", f"{low:g} to {high:g}")
+    scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
+    spool = PictureSpool()
+    for at in pieces:
+        spool.append(np.rint(array[at : at + _AT_ONCE] * scale).astype(np.uint8).tobytes())
+    return spool.array(*array.shape[1:])
+
+
+def _load(file: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError("no such file", str(file), "a .npy file beside the others", "none") from None
+    except Exception as error:  # numpy's parser raises whatever a damaged header makes it stumble over
+        raise DataError(
+            "the array can't be read", str(file), "a whole .npy file without objects", str(error)
+        ) from error
+    return array
+
+
+def _same_length(array: NDArray[Any], count: int, file: Path) -> NDArray[Any]:
+    if array.ndim == 0 or len(array) != count:
+        raise DataError("pictures and labels don't belong together", str(file), f"{count} rows", str(array.shape))
+    return array

@@ -1,0 +1,63 @@
+"""Class names as people spell them, to a label set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from facemotion.data.faults import Faults
+from facemotion.data.samples import Samples
+from facemotion.errors import UnknownNameError
+from facemotion.labels import LabelSet
+
+_EVERY_KNOWN = LabelSet((*LabelSet.named("fer7"), "contempt"))
+
+
+def match_classes(
+    spellings: Mapping[str, str], labels: LabelSet | None, faults: Faults
+) -> tuple[LabelSet, dict[str, int]]:
+    """The label set of a data set, and the position in it of every spelling that it knows.
+
+    spellings: each class name that occurs, with the place where it was first met.
+    labels: the user's own set; without it the known emotions are recognised, and the set is the known one of just these
+    labels, or else these labels in their usual order.
+    """
+    choices = labels or _EVERY_KNOWN
+    label_of: dict[str, str] = {}
+    for spelling, place in spellings.items():
+        try:
+            label = choices.find(spelling)
+        except UnknownNameError as error:
+            faults.add(_unknown(error, labels is None), place, ", ".join(choices), repr(spelling))
+            continue
+        other = next((other for other, taken in label_of.items() if taken == label), None)
+        if other is not None:
+            faults.add("two spellings of one class", place, repr(other), repr(spelling))
+        label_of[spelling] = label
+    label_set = labels or _usual_order(set(label_of.values()))
+    return label_set, {spelling: label_set.index(label) for spelling, label in label_of.items()}
+
+
+def renumber(samples: Samples, labels: LabelSet, faults: Faults) -> Samples:
+    """The samples with the user's labels, which must have every label that occurs."""
+    used = {label: samples.source for label, count in samples.counts().items() if count}
+    _, position = match_classes(used, labels, faults)
+    known = np.array([label in position for label in samples.labels])
+    return samples.subset(known[samples.targets]).restrict(labels)
+
+
+def _unknown(error: UnknownNameError, suggest_own: bool) -> str:
+    text = f"unknown class {error.name!r}"
+    if error.nearest:
+        text += f"; did you mean {' or '.join(map(repr, error.nearest))}?"
+    if suggest_own:
+        return f"{text} (classes of your own are named by labels=[...])"
+    return f"{text} (read the data with its own labels, then restrict() leaves out what a set has not)"
+
+
+def _usual_order(found: set[str]) -> LabelSet:
+    for known in LabelSet.known().values():
+        if set(known) == found:
+            return known
+    return LabelSet(tuple(label for label in _EVERY_KNOWN if label in found) or tuple(_EVERY_KNOWN))

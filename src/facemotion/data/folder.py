@@ -1,0 +1,108 @@
+"""Pictures in folders: train/<class>/*, or <class>/* without splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facemotion.data.classes import match_classes
+from facemotion.data.faults import Faults
+from facemotion.data.pictures import FilePictures
+from facemotion.data.samples import Samples
+from facemotion.errors import DataError, ImageError
+from facemotion.images import image_info
+from facemotion.labels import LabelSet
+
+# what lies beside pictures and is none
+_BESIDE = {".txt", ".md", ".csv", ".json", ".jsonl", ".xml", ".html", ".db", ".ini"}
+
+
+def holds_classes(path: Path) -> bool:
+    """Whether a path is a folder with folders of files in it, one or two levels down."""
+    if not path.is_dir():
+        return False
+    folders = _folders(path)
+    return any(files_in(folder) or any(files_in(inner) for inner in _folders(folder)) for folder in folders)
+
+
+def read_folder(root: Path, labels: LabelSet | None, faults: Faults) -> Samples:
+    """The samples of a tree of folders. Each picture's header is read, so that what is none is found at once."""
+    label_set, paths, targets, splits = list_files(root, labels, faults)
+    pictures, good = open_files(paths, [str(path) for path in paths], faults)
+    return Samples(
+        pictures,
+        np.arange(len(pictures)),
+        label_set,
+        np.array(targets, np.int64)[good],
+        np.array(splits, np.str_)[good],
+        str(root),
+    )
+
+
+def list_files(
+    root: Path, labels: LabelSet | None, faults: Faults
+) -> tuple[LabelSet, list[Path], list[int], list[str]]:
+    """The files of a tree of folders, none of them opened, each with its class and split; and the label set."""
+    listing = _class_folders(root)
+    if not listing:
+        raise DataError("no class folder in it", str(root), "<class>/* or <split>/<class>/*", "no folder")
+    spellings: dict[str, str] = {}
+    for _, folder in listing:
+        spellings.setdefault(folder.name, str(folder))
+    label_set, position = match_classes(spellings, labels, faults)
+    paths: list[Path] = []
+    targets: list[int] = []
+    splits: list[str] = []
+    for split, folder in listing:
+        files = files_in(folder)
+        if not files:
+            faults.add("the class folder is empty", str(folder), "pictures", "no file")
+        if folder.name in position:
+            paths += files
+            targets += [position[folder.name]] * len(files)
+            splits += [split] * len(files)
+    return label_set, paths, targets, splits
+
+
+def open_files(paths: list[Path], places: list[str], faults: Faults) -> tuple[FilePictures, list[int]]:
+    """The files that begin like pictures, and their positions among all. `places` is what faults call each one."""
+    good: list[int] = []
+    sizes: list[tuple[int, int]] = []
+    grey: list[bool] = []
+    for index, path in enumerate(paths):
+        try:
+            width, height, is_grey = image_info(path)
+        except ImageError as error:
+            faults.add(error.what, places[index], error.expected, error.got)
+            continue
+        good.append(index)
+        sizes.append((height, width))
+        grey.append(is_grey)
+    pictures = FilePictures([paths[index] for index in good], np.array(sizes, np.int64), np.array(grey, bool))
+    return pictures, good
+
+
+def _class_folders(root: Path) -> list[tuple[str, Path]]:
+    """Every class folder with its split. A folder of nothing but folders is a split; one of files is a class."""
+    listing: list[tuple[str, Path]] = []
+    for folder in _folders(root):
+        inner = _folders(folder)
+        if inner and not files_in(folder):
+            listing += [(folder.name, each) for each in inner]
+        else:
+            listing.append(("", folder))
+    return listing
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
+
+
+def files_in(path: Path) -> list[Path]:
+    """The files of a folder that may be pictures or clips, in order."""
+    return sorted(
+        each
+        for each in path.iterdir()
+        if not each.name.startswith(".") and each.suffix.lower() not in _BESIDE and each.is_file()
+    )

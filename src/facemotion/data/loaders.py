@@ -1,0 +1,196 @@
+"""Batches for a network: the same ones for the same seed, whatever the number of threads, processes and stops."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from facemotion.data.augment import Mixing, draw, draw_mixing, mix, transform
+from facemotion.data.samples import Samples
+from facemotion.recipes.recipe import Augment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.inputs import InputSpec
+    from facemotion.results import Pixels
+
+Sampling = Literal["order", "shuffle", "balanced"]
+
+# crops are kept in memory up to this many bytes; beyond, each is made anew every time it is asked for
+_IN_MEMORY = 2 << 30
+_AT_ONCE = 1024
+# keys of the two streams of random numbers, so that order and augmentation are drawn apart
+_ORDER, _AUGMENT = 0, 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a network is fed.
+
+    images: (n, C, S, S) float32, normalised. targets: (n, K) float32, each row a share of every label, summing to 1.
+    labels: (n,) int64, the samples' own labels before any mixing. indices: (n,) their positions in the samples.
+    size: how many samples the batch has over all processes.
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    labels: torch.Tensor
+    indices: NDArray[np.int64]
+    size: int
+
+
+class Loader:
+    """The batches of samples, an epoch at a time: `for batch in loader.epoch(3): ...`.
+
+    augment: a recipe's augmentation; without it pictures are only fitted, exactly as inference does it.
+    sampling: "order", "shuffle", or "balanced", which takes every class equally often.
+    workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
+    rank, world_size: this process's part of every batch, where several train together.
+    drop_last: leave out a last batch that is not full.
+    device: where batches are augmented, and where they are given.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        spec: InputSpec,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        augment: Augment | None = None,
+        sampling: Sampling = "shuffle",
+        workers: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if batch_size < 1 or workers < 0 or not 0 <= rank < world_size:
+            raise ValueError(f"batch_size {batch_size}, workers {workers}, rank {rank} of {world_size} make no sense")
+        self.samples, self.spec, self.augment = samples, spec, augment
+        self.batch_size, self.seed, self.sampling, self.workers = batch_size, seed, sampling, workers
+        self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
+        self.device = torch.device(device)
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        full, rest = divmod(len(self.samples), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def epoch(self, number: int, start: int = 0, *, mixing: bool = True) -> Iterator[Batch]:
+        """The batches of an epoch from step `start` on. Without `mixing` neither mixup nor cutmix is done."""
+        order = self.order(number)
+        # made here, once, before several threads would make it
+        _ = self._kept
+        steps = iter(range(start, len(self)))
+
+        def make(step: int) -> Batch:
+            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+            return self._batch(chosen, np.random.default_rng([self.seed, _AUGMENT, number, step]), mixing)
+
+        if not self.workers:
+            yield from map(make, steps)
+            return
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="facemotion-loader")
+        try:
+            ahead: deque[Future[Batch]] = deque()
+            for step in steps:
+                ahead.append(pool.submit(make, step))
+                if len(ahead) > self.workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The positions of the samples in the order in which an epoch takes them."""
+        count = len(self.samples)
+        if self.sampling == "order":
+            return np.arange(count)
+        random = np.random.default_rng([self.seed, _ORDER, epoch])
+        if self.sampling == "shuffle":
+            return random.permutation(count)
+        return _balanced(self.samples.targets, count, random)
+
+    def _batch(self, chosen: NDArray[np.int64], random: np.random.Generator, mixing: bool) -> Batch:
+        count = len(chosen)
+        # drawn for the whole batch, also where this process makes but a part of it
+        draws = draw(self.augment, count, random) if self.augment else None
+        pairs = draw_mixing(self.augment, count, random) if self.augment and mixing else None
+        mine = np.array_split(np.arange(count), self.world_size)[self.rank]
+        needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))
+        pictures = self._tensor(self._crops(chosen[needed])).permute(0, 3, 1, 2)
+        images = transform(pictures, draws.take(needed) if draws else None, self.spec)
+        targets = self._tensor(self._targets[chosen[needed]])
+        if pairs is not None:
+            own = self._tensor(np.searchsorted(needed, mine))
+            partner = self._tensor(np.searchsorted(needed, pairs.partner[mine]))
+            part = Mixing(pairs.partner[mine], pairs.kept[mine], None if pairs.box is None else pairs.box[mine])
+            images, targets = mix(images[own], images[partner], targets[own], targets[partner], part)
+        labels = self._tensor(self.samples.targets[chosen[mine]])
+        return Batch(images, targets, labels, chosen[mine], count)
+
+    def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def _crops(self, indices: NDArray[np.int64]) -> Pixels:
+        return self.samples.crops(self._stored, indices) if self._kept is None else self._kept[indices]
+
+    @cached_property
+    def _stored(self) -> InputSpec:
+        """How crops are kept: as small and as grey as nothing is lost by; they grow while they are augmented."""
+        if self.augment is None:
+            return self.spec
+        side = int(self.samples.sizes.max(initial=8))
+        size = max(min(self.spec.size, side), 8)
+        if self.samples.grey and self.spec.colour == "rgb":
+            return replace(self.spec, size=size, colour="grey", mean=(0.5,), std=(0.5,))
+        return replace(self.spec, size=size)
+
+    @cached_property
+    def _kept(self) -> Pixels | None:
+        spec, count = self._stored, len(self.samples)
+        shape = (count, spec.size, spec.size, spec.channels)
+        if np.prod(shape, dtype=np.int64) > _IN_MEMORY:
+            return None
+        kept = np.empty(shape, np.uint8)
+        for start in range(0, count, _AT_ONCE):
+            part = np.arange(start, min(start + _AT_ONCE, count))
+            kept[part] = self.samples.crops(spec, part)
+        return kept
+
+    @cached_property
+    def _targets(self) -> NDArray[np.float32]:
+        if self.samples.soft is not None:
+            return self.samples.soft
+        return np.eye(len(self.samples.labels), dtype=np.float32)[self.samples.targets]
+
+
+def class_weights(samples: Samples) -> NDArray[np.float32]:
+    """(K,): weights inverse to a class's share, 1 on average over the samples; 0 for a class without any."""
+    counts = np.bincount(samples.targets, minlength=len(samples.labels))
+    present = counts > 0
+    weights = np.zeros(len(counts), np.float32)
+    weights[present] = len(samples) / (present.sum() * counts[present])
+    return weights
+
+
+def _balanced(targets: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """As many positions as samples, every class equally often; each class is gone through before it repeats."""
+    classes = random.permutation(np.unique(targets))
+    chosen: list[NDArray[np.int64]] = []
+    for rank, label in enumerate(classes):
+        members = np.flatnonzero(targets == label)
+        quota = count // len(classes) + (rank < count % len(classes))
+        rounds = [random.permutation(members) for _ in range(-(-quota // len(members)))]
+        chosen.append(np.concatenate(rounds)[:quota] if rounds else members[:0])
+    return random.permutation(np.concatenate(chosen))

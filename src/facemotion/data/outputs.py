@@ -1,0 +1,229 @@
+"""Where prepared faces go: folders of PNGs, .npy pairs or a pack, and a journal by which work goes on after a stop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from facemotion.data.arrays import LABELS
+from facemotion.data.pack import PACK, read_pack, write_pack
+from facemotion.data.pictures import ArrayPictures
+from facemotion.data.samples import Samples
+from facemotion.errors import DataError
+from facemotion.images import write_png
+from facemotion.inputs import InputSpec
+from facemotion.labels import LabelSet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.results import Pixels
+
+Layout = Literal["folders", "npy", "pack"]
+JOURNAL = "prepare.jsonl"
+_UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the journal: what became of one picture or clip.
+
+    status: "done", "no face", "several" (faces, of which `faces` were kept) or "unreadable" (`reason` says why).
+    """
+
+    item: str
+    status: str
+    faces: int = 0
+    label: int | None = None
+    split: str = ""
+    reason: str = ""
+    soft: list[float] | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+class Journal:
+    """What has been done already, one JSON object a line; the first line says with what settings."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self.path = path
+        self.entries: dict[str, Entry] = {}
+        if path.exists():
+            self._read(settings)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(settings) + "\n", "utf-8")
+        self._file = path.open("a", encoding="utf-8")
+
+    def _read(self, settings: dict[str, Any]) -> None:
+        data = self.path.read_bytes()
+        # a line that was cut by a stop is work that was not done
+        whole = data[: data.rfind(b"\n") + 1]
+        try:
+            first, *lines = (json.loads(line) for line in whole.splitlines())
+            self.entries = {line["item"]: Entry(**line) for line in lines}
+        except (ValueError, TypeError, KeyError) as error:
+            got = f"{type(error).__name__}: {error}"
+            raise DataError("the journal can't be read", str(self.path), "what prepare wrote", got) from error
+        changed = [key for key in settings if first.get(key) != settings[key]]
+        if changed:
+            expected = ", ".join(f"{key} {first.get(key)}" for key in changed)
+            got = ", ".join(f"{key} {settings[key]}" for key in changed)
+            raise DataError("the folder was begun with other settings; name another", str(self.path), expected, got)
+        if len(whole) < len(data):
+            with self.path.open("r+b") as file:
+                file.truncate(len(whole))
+
+    def add(self, entry: Entry) -> None:
+        values = {
+            key: value for key, value in asdict(entry).items() if value not in ("", None, {}, 0) or key == "label"
+        }
+        self._file.write(json.dumps(values) + "\n")
+        self._file.flush()
+        self.entries[entry.item] = entry
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class FolderOutput:
+    """Faces as PNGs: <split>/<class>/<name>.png, without the level that there is nothing for."""
+
+    def __init__(self, out: Path, labels: LabelSet | None) -> None:
+        self.out, self.labels = out, labels
+
+    def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
+        folder = self.out / _safe(split) if split else self.out
+        if label is not None and self.labels is not None:
+            folder = folder / _safe(self.labels[label])
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, face in enumerate(faces):
+            counted = f"-{number + 1}" if len(faces) > 1 else ""
+            write_png(folder / f"{_name(item)}{counted}.png", face[:, :, 0] if face.shape[2] == 1 else face)
+
+    def finish(self, entries: Sequence[Entry]) -> None:
+        """Every picture is in its place already."""
+
+
+class ArrayOutput:
+    """Faces one after the other in a raw file a split, which become .npy pairs or a pack in the end."""
+
+    def __init__(
+        self,
+        out: Path,
+        layout: Layout,
+        labels: LabelSet,
+        label_rule: str | None,
+        spec: InputSpec,
+        done: Sequence[Entry],
+    ) -> None:
+        self.out, self.layout, self.labels, self.label_rule = out, layout, labels, label_rule
+        self.shape = (spec.size, spec.size) if spec.channels == 1 else (spec.size, spec.size, 3)
+        self._begun: set[str] = set()
+        self._rows: dict[str, int] = {}
+        for entry in done:
+            key = self._key(entry.split)
+            self._rows[key] = self._rows.get(key, 0) + entry.faces
+
+    def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
+        key = self._key(split)
+        raw = self._raw(key)
+        if key not in self._begun:
+            self._begin(key, raw)
+        with raw.open("ab") as file:
+            file.write(faces.tobytes())
+
+    def finish(self, entries: Sequence[Entry]) -> None:
+        """Make the files that people read. Where there is nothing new they stay as they are."""
+        if not (self.out / _UNFINISHED).exists():
+            return
+        kept = [entry for entry in entries if entry.faces]
+        for key in sorted({self._key(entry.split) for entry in kept}):
+            if key not in self._begun:
+                self._begin(key, self._raw(key))
+            images = np.memmap(self._raw(key), np.uint8, "r").reshape(-1, *self.shape)
+            rows = [entry for entry in kept if self._key(entry.split) == key for _ in range(entry.faces)]
+            if self.layout == "pack":
+                self._pack(images, rows)
+            else:
+                targets = np.array([entry.label for entry in rows], np.int64)
+                _save(self.out / f"X_{key}.npy", images)
+                _save(self.out / f"y_{key}.npy", targets)
+            del images  # an open map would hold the file on Windows
+        if self.layout == "npy":
+            (self.out / LABELS).write_text(json.dumps(list(self.labels)) + "\n", "utf-8")
+        shutil.rmtree(self.out / _UNFINISHED)
+
+    def _key(self, split: str) -> str:
+        return "faces" if self.layout == "pack" else _safe(split or "all")
+
+    def _raw(self, key: str) -> Path:
+        return self.out / _UNFINISHED / f"{key}.raw"
+
+    def _begin(self, key: str, raw: Path) -> None:
+        """The raw file with just the faces that the journal knows: from a stopped run, or out of what was finished."""
+        self._begun.add(key)
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        size = self._rows.get(key, 0) * int(np.prod(self.shape))
+        if size and not raw.exists():
+            finished = self._finished(key)
+            raw.write_bytes(b"" if finished is None else finished.tobytes())
+        with raw.open("ab") as file:
+            if file.tell() < size:
+                expected, got = f"{size} bytes of the faces in the journal", f"{file.tell()}"
+                raise DataError("faces are missing; delete the folder and start again", str(raw), expected, got)
+            file.truncate(size)
+
+    def _finished(self, key: str) -> NDArray[np.uint8] | None:
+        path = self.out / (PACK if self.layout == "pack" else f"X_{key}.npy")
+        if not path.exists():
+            return None
+        if self.layout == "pack":
+            pictures = read_pack(path).pictures
+            assert isinstance(pictures, ArrayPictures)
+            return pictures.array
+        array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        return array
+
+    def _pack(self, images: NDArray[np.uint8], rows: Sequence[Entry]) -> None:
+        path = self.out / PACK
+        names = rows[0].columns if rows else {}
+        softs = [row.soft for row in rows if row.soft is not None]
+        samples = Samples(
+            ArrayPictures(images, str(path)),
+            np.arange(len(rows)),
+            self.labels,
+            np.array([row.label for row in rows], np.int64),
+            np.array([row.split for row in rows], np.str_),
+            str(path),
+            np.array(softs, np.float32) if softs else None,
+            {name: np.array([row.columns[name] for row in rows], np.str_) for name in names},
+            self.label_rule,
+        )
+        write_pack(path, images, samples, [row.item for row in rows])
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.save(file, array)
+    part.replace(path)
+
+
+def _safe(name: str) -> str:
+    """A split or label as the name of a file or folder that can't lie anywhere else."""
+    return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
+
+
+def _name(item: str) -> str:
+    """A file name for an item: its own, with enough of a hash that two of one name don't meet."""
+    stem = Path(item.rpartition(": row ")[0] or item).stem
+    row = item.rpartition(": row ")[2] if ": row " in item else ""
+    return "-".join(part for part in (stem, row, hashlib.blake2b(item.encode(), digest_size=4).hexdigest()) if part)

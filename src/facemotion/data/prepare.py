@@ -1,0 +1,229 @@
+"""From any data set, or from photos and clips, to face crops that a training can be fed with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from facemotion import crops
+from facemotion.data.clips import ReadClip, is_clip, pick_frames
+from facemotion.data.faults import Faults
+from facemotion.data.folder import files_in, holds_classes, list_files
+from facemotion.data.outputs import JOURNAL, ArrayOutput, Entry, FolderOutput, Journal, Layout
+from facemotion.data.pictures import fit_all
+from facemotion.data.samples import Samples
+from facemotion.errors import DataError, ImageError, VideoError
+from facemotion.images import read_image
+from facemotion.inputs import InputSpec
+
+if TYPE_CHECKING:
+    from facemotion.labels import LabelSet
+    from facemotion.results import Face, Pixels
+
+    Detect = Callable[[Pixels], Sequence[Face]]
+    Output = FolderOutput | ArrayOutput
+
+Several = Literal["largest", "all", "skip"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What `prepare` did. The lists hold places within the source; `unreadable` says why too.
+
+    pictures: how many pictures and clips there are; faces: that came of them; done_before: pictures of an earlier run.
+    """
+
+    out: str
+    pictures: int
+    faces: int
+    done_before: int
+    no_face: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Photos and clips, none of them opened, in which faces are to be found; with labels where their folders say so.
+
+    labels is None where there are no class folders; then targets and splits are empty.
+    """
+
+    paths: list[Path]
+    labels: LabelSet | None
+    targets: list[int]
+    splits: list[str]
+    source: str
+    faults: tuple[DataError, ...] = ()
+
+
+def find_photos(source: str | os.PathLike[str], *, labels: LabelSet | None = None, skip_bad: bool = False) -> Photos:
+    """The photos and clips of a tree of class folders, of a folder without classes, or the one file."""
+    root = Path(source)
+    if holds_classes(root):
+        faults = Faults(skip=skip_bad)
+        label_set, paths, targets, splits = list_files(root, labels, faults)
+        return Photos(paths, label_set, targets, splits, str(root), tuple(faults.found))
+    paths = files_in(root) if root.is_dir() else [root]
+    if not root.exists() or not paths:
+        raise DataError("no photo and no clip in it", str(root), "pictures or clips", "nothing")
+    return Photos(paths, None, [], [], str(root))
+
+
+def prepare(
+    source: Samples | Photos,
+    out: str | os.PathLike[str],
+    *,
+    layout: Layout = "folders",
+    spec: InputSpec | None = None,
+    detect: Detect | None = None,
+    read_clip: ReadClip | None = None,
+    several: Several = "largest",
+    every: float = 1.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Preparation:
+    """Write the faces of a data set into a folder, in one size and colour. What is there already is not done again.
+
+    source: samples, which are faces already unless `detect` is given; or photos and clips to find faces in.
+    layout: "folders" (<split>/<class>/*.png), "npy" (X_<split>.npy, y_<split>.npy) or "pack" (one file).
+    spec: size and colour of the faces, and with a detector margin and alignment; 48 pixels in grey unless given.
+    detect: finds the faces of an RGB picture. several: which of several faces is kept: the largest, all or none.
+    read_clip: gives the frames of a clip with their times. every: seconds between those that are looked at.
+    progress: is told how many pictures are done, and of how many.
+    """
+    spec = spec or InputSpec()
+    if isinstance(source, Photos) and detect is None:
+        raise DataError("photos need a detector to find faces with", source.source, "a detector", "none")
+    if layout != "folders" and source.labels is None:
+        raise DataError("faces without labels go into folders alone", source.source, "class folders", "none")
+    folder = Path(out)
+    if Path(source.source).is_dir() and folder.resolve().is_relative_to(Path(source.source).resolve()):
+        raise DataError("the faces would become part of the source", str(folder), "a folder elsewhere", source.source)
+    journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
+    try:
+        done = list(journal.entries.values())
+        output: Output = FolderOutput(folder, source.labels)
+        if layout != "folders" and source.labels is not None:
+            rule = source.label_rule if isinstance(source, Samples) else None
+            output = ArrayOutput(folder, layout, source.labels, rule, spec, done)
+        count = len(source.paths) if isinstance(source, Photos) else len(source)
+        for number, item in enumerate(_items(source, read_clip, every), start=1):
+            if item.entry.item not in journal.entries:
+                entry, faces = _process(item, spec, detect, several)
+                if entry.faces:
+                    output.write(entry.item, entry.split, entry.label, faces)
+                journal.add(entry)
+            if progress is not None:
+                progress(number, count)
+        entries = list(journal.entries.values())
+        output.finish(entries)
+    finally:
+        journal.close()
+    return Preparation(
+        str(folder),
+        len(entries),
+        sum(entry.faces for entry in entries),
+        len(done),
+        [entry.item for entry in entries if entry.status == "no face"],
+        [entry.item for entry in entries if entry.status == "several"],
+        [f"{entry.item}: {entry.reason}" for entry in entries if entry.status == "unreadable"],
+    )
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A picture or clip to be done: what is known of it, and a way to its pictures."""
+
+    entry: Entry
+    pictures: Callable[[], Iterator[Pixels]]
+
+
+def _items(source: Samples | Photos, read_clip: ReadClip | None, every: float) -> Iterator[_Item]:
+    root = Path(source.source)
+    # named from here on, an item is the same from whatever folder the work goes on
+    base = f"{root if root.is_dir() else root.parent}{os.sep}"
+    if isinstance(source, Samples):
+        for index in range(len(source)):
+            yield _of_sample(source, index, source.place(index).removeprefix(base))
+        return
+    for index, path in enumerate(source.paths):
+        label = source.targets[index] if source.labels else None
+        split = source.splits[index] if source.labels else ""
+        pictures = partial(_pictures_of, path, read_clip, every)
+        yield _Item(Entry(str(path).removeprefix(base), "done", label=label, split=split), pictures)
+
+
+def _of_sample(samples: Samples, index: int, name: str) -> _Item:
+    soft = None if samples.soft is None else samples.soft[index].tolist()
+    columns = {name: str(values[index]) for name, values in samples.columns.items()}
+    split, label = str(samples.splits[index]), int(samples.targets[index])
+    entry = Entry(name, "done", label=label, split=split, soft=soft, columns=columns)
+    return _Item(entry, lambda: iter([samples.read(index)]))
+
+
+def _pictures_of(path: Path, read_clip: ReadClip | None, every: float) -> Iterator[Pixels]:
+    if not is_clip(path):
+        return iter([read_image(path)])
+    if read_clip is None:
+        raise DataError("clips can't be read here", str(path), "photos alone, or read_clip", "a clip")
+    return pick_frames(read_clip(path), every)
+
+
+def _process(item: _Item, spec: InputSpec, detect: Detect | None, several: Several) -> tuple[Entry, Pixels]:
+    """The journal's line for an item, and its faces."""
+    known = vars(item.entry)
+    found: list[Pixels] = []
+    many = False
+    try:
+        for picture in item.pictures():
+            if detect is None:
+                found.append(fit_all([picture], spec))
+                continue
+            image = read_image(picture)
+            faces = sorted(detect(image), key=lambda face: face.box.area, reverse=True)
+            many = many or len(faces) > 1
+            if several == "largest":
+                faces = faces[:1]
+            elif several == "skip" and len(faces) > 1:
+                faces = []
+            found.append(crops.cut(image, faces, spec))
+    except (DataError, ImageError, VideoError) as error:
+        return Entry(**known | {"status": "unreadable", "reason": _reason(error)}), _none(spec)
+    faces_found = np.concatenate(found) if found else _none(spec)
+    status = "several" if many else "done" if len(faces_found) else "no face"
+    return Entry(**known | {"status": status, "faces": len(faces_found)}), faces_found
+
+
+def _settings(
+    source: Samples | Photos, layout: Layout, spec: InputSpec, detects: bool, several: Several, every: float
+) -> dict[str, Any]:
+    """What has to be the same for a work to go on."""
+    settings: dict[str, Any] = {"layout": layout, "size": spec.size, "colour": spec.colour, "detector": detects}
+    settings["source"] = str(Path(source.source).resolve())
+    settings["labels"] = None if source.labels is None else list(source.labels)
+    if isinstance(source, Samples):
+        settings["label_rule"] = source.label_rule
+    if detects:
+        settings |= {"margin": spec.margin, "align": spec.align, "several": several, "every": every}
+    return settings
+
+
+def _none(spec: InputSpec) -> Pixels:
+    return np.empty((0, spec.size, spec.size, spec.channels), np.uint8)
+
+
+def _reason(error: DataError | ImageError | VideoError) -> str:
+    if isinstance(error, VideoError):
+        return str(error)
+    expected = f", expected {error.expected}" if error.expected else ""
+    return f"{error.what}{expected}" + (f", got {error.got}" if error.got else "")

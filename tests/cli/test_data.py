@@ -1,0 +1,108 @@
+"""`facemotion data` as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemotion import read_data
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "facemotion", "data", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Thirty pictures of noise in three classes, one of them a copy, one of them text."""
+    random = np.random.default_rng(0)
+    for at in range(30):
+        folder = tmp_path / "in" / ("train" if at < 20 else "val") / ("happy", "Sadness", "angry")[at % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (40, 40), np.uint8)).save(folder / f"{at:02d}.png")
+    first = tmp_path / "in" / "train" / "happy" / "00.png"
+    (tmp_path / "in" / "val" / "angry" / "copy.png").write_bytes(first.read_bytes())
+    return tmp_path / "in"
+
+
+def test_inspect_says_what_is_there_in_text_json_and_pictures(folders: Path, tmp_path: Path) -> None:
+    done = run("inspect", folders, "--out", tmp_path / "audit")
+    assert done.returncode == 0, done.stderr
+    assert "31 faces" in done.stdout
+    assert "disagree about the label: 1" in done.stdout
+    names = {path.name for path in (tmp_path / "audit").iterdir()}
+    assert names == {"classes.png", "sheet-happy.png", "sheet-sad.png", "sheet-angry.png", "audit.json"}
+    found = json.loads(run("inspect", folders, "--json").stdout)
+    assert found == json.loads((tmp_path / "audit" / "audit.json").read_text())
+    assert found["counts"]["val"]["angry"] == 5
+    assert found["copies"]["exact"]["in_training"] == 1
+    assert found["sizes"] == {"40 x 40": 31}
+
+
+def test_a_fault_is_one_line_and_exit_1_unless_it_is_to_be_skipped(folders: Path, tmp_path: Path) -> None:
+    (folders / "train" / "happy" / "03.png").write_text("text", "utf-8")
+    for command in (["inspect", folders], ["prepare", folders, tmp_path / "out"]):
+        done = run(*command)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert "03.png: not a picture: expected a JPEG" in done.stderr
+        skipped = run(*command, "--skip-bad")
+        assert skipped.returncode == 0, skipped.stderr
+        assert "left out: 1" in skipped.stdout
+        assert "03.png" in skipped.stdout
+    assert len(read_data(tmp_path / "out")) == 30
+
+
+def test_a_picture_that_breaks_while_it_is_decoded_is_reported_and_the_rest_is_done(
+    folders: Path, tmp_path: Path
+) -> None:
+    picture = folders / "train" / "happy" / "03.png"
+    picture.write_bytes(picture.read_bytes()[:300])
+    done = run("prepare", folders, tmp_path / "out")
+    assert done.returncode == 1
+    assert "could not be read: 1" in done.stdout
+    assert len(read_data(tmp_path / "out")) == 30
+    assert run("prepare", folders, tmp_path / "out2", "--skip-bad").returncode == 0
+
+
+def test_prepare_into_new_splits(folders: Path, tmp_path: Path) -> None:
+    done = run("prepare", folders, tmp_path / "out", "--as", "npy", "--val-share", "0.3", "--size", "32", "--json")
+    report = json.loads(done.stdout)
+    assert report["faces"] == 31
+    samples = read_data(tmp_path / "out")
+    assert set(samples.split_counts()) == {"train", "val"}
+    assert set(map(tuple, samples.sizes.tolist())) == {(32, 32)}
+    assert "31 of 31 pictures" in done.stderr
+    again = run("prepare", folders, tmp_path / "out", "--as", "npy", "--val-share", "0.3", "--size", "32")
+    assert "31 of them were done before" in again.stdout
+
+
+def test_photos_go_through_a_detector(folders: Path, tmp_path: Path) -> None:
+    done = run("prepare", folders, tmp_path / "out", "--detector", "whole", "--as", "pack")
+    assert done.returncode == 0, done.stderr
+    samples = read_data(tmp_path / "out")
+    assert samples.counts() == {"angry": 11, "happy": 10, "sad": 10}
+    assert samples.split_counts() == {"train": 20, "val": 11}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inspect"],
+        ["inspect", "in", "--format", "nonesuch"],
+        ["prepare", "in", "out", "--size", "4"],
+        ["prepare", "in", "out", "--detector", "whole", "--val-share", "0.2"],
+    ],
+)
+def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr

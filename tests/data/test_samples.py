@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from small_sets import Drawn, Export
+
+from facemotion import DataError, InputSpec, UnknownNameError, read_data
+from facemotion.crops import cut
+from facemotion.data.samples import Samples
+from facemotion.images import read_image
+from facemotion.results import Box, Face
+
+RGB = (0.5, 0.5, 0.5)
+
+
+@pytest.fixture
+def samples(drawn: Drawn) -> Samples:
+    columns = {"site": [at % 3 for at in range(28)]}
+    return Samples.from_arrays(drawn.images, drawn.targets, "fer7", splits=drawn.usage, columns=columns)
+
+
+def test_a_split_is_found_by_its_own_name_and_by_what_it_is_usually_called(samples: Samples) -> None:
+    for name in ("Training", "training", "train"):
+        assert len(samples.select(name)) == 14
+    for name in ("PublicTest", "val", "validation"):
+        assert set(samples.select(name).splits) == {"PublicTest"}
+    assert set(samples.select("test").splits) == {"PrivateTest"}
+    with pytest.raises(UnknownNameError, match="did you mean 'PublicTest'"):
+        samples.select("PublikTest")
+
+
+def test_a_subset_keeps_everything_of_its_samples(samples: Samples, drawn: Drawn) -> None:
+    part = samples.subset(np.array([20, 3, 5])).subset([2, 0])
+    np.testing.assert_array_equal(part.read(0), drawn.images[5])
+    np.testing.assert_array_equal(part.read(1), drawn.images[20])
+    assert [part.label(0), part.label(1)] == ["surprise", "neutral"]
+    assert part.columns["site"].tolist() == ["2", "2"]
+    assert part.place(1) == "arrays: row 20"
+    assert len(samples.subset(samples.columns["site"] == "1")) == 9
+
+
+def test_to_restrict_leaves_out_labels_and_numbers_the_rest_anew(samples: Samples) -> None:
+    five = samples.restrict("basic5")
+    assert five.counts() == {"angry": 4, "happy": 4, "neutral": 4, "sad": 4, "surprise": 4}
+    assert [five.label(at) for at in range(5)] == ["angry", "happy", "sad", "surprise", "neutral"]
+    with pytest.raises(DataError, match="unknown class 'disgust'"):
+        read_data(samples, labels="basic5")
+    assert read_data(samples, labels="ferplus8").label(5) == "surprise"
+
+
+def test_to_restrict_shares_votes_among_the_labels_that_are_left(samples: Samples) -> None:
+    soft = np.tile(np.float32([0.5, 0.2, 0, 0.3, 0, 0, 0]), (28, 1))
+    five = Samples(**vars(samples) | {"soft": soft}).restrict("basic5")
+    assert five.soft is not None
+    np.testing.assert_allclose(five.soft[0], [0.625, 0.375, 0, 0, 0], rtol=1e-6)
+
+
+def test_joined_sets_give_the_pictures_of_both(samples: Samples, drawn: Drawn) -> None:
+    joined = Samples.concat([samples.select("test"), samples.select("train")])
+    wanted = np.concatenate([drawn.images[21:], drawn.images[:14]])
+    spec = InputSpec()
+    np.testing.assert_array_equal(joined.crops(spec)[..., 0], wanted)
+    np.testing.assert_array_equal(joined.crops(spec, [20, 0, 7])[..., 0], wanted[[20, 0, 7]])
+    np.testing.assert_array_equal(np.stack([joined.read(at) for at in range(21)]), wanted)
+    assert joined.split_counts() == {"PrivateTest": 7, "Training": 14}
+    with pytest.raises(DataError, match="sets with other labels"):
+        Samples.concat([samples, samples.restrict("basic5")])
+
+
+def test_crops_are_those_of_inference(samples: Samples, drawn: Drawn) -> None:
+    spec = InputSpec(size=64, colour="rgb", mean=RGB, std=RGB)
+    face = Face(Box(0, 0, 48, 48), 1.0)
+    for at in (0, 9):
+        np.testing.assert_array_equal(samples.crops(spec, [at])[0], cut(read_image(drawn.images[at]), [face], spec)[0])
+
+
+def test_copies_are_one_group_in_grey_and_in_equal_channels(drawn: Drawn) -> None:
+    grey = Samples.from_arrays(drawn.images[[0, 1, 0]], [0, 1, 2], "fer7")
+    assert grey.groups[0] == grey.groups[2] != grey.groups[1]
+    rgb = Samples.from_arrays(np.repeat(drawn.images[[1, 0], :, :, None], 3, axis=3), [1, 0], "fer7")
+    np.testing.assert_array_equal(rgb.digests, grey.digests[[1, 0]])
+
+
+def test_a_fingerprint_tells_pixels_labels_and_order_apart(samples: Samples, drawn: Drawn) -> None:
+    images = drawn.images.copy()
+    images[3, 0, 0] ^= 1
+    other = Samples.from_arrays(images, drawn.targets, "fer7")
+    swapped = samples.subset([1, 0, *range(2, 28)])
+    relabelled = Samples.from_arrays(drawn.images, (drawn.targets + 1) % 7, "fer7")
+    named = read_data(samples, labels=["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral", "other"])
+    assert len({each.fingerprint for each in (samples, other, swapped, relabelled, named)}) == 5
+    _ = samples.digests
+    assert samples.subset(np.arange(28)).fingerprint == samples.fingerprint
+
+
+def test_samples_travel_to_other_processes(samples: Samples, drawn: Drawn) -> None:
+    copy = pickle.loads(pickle.dumps(samples))
+    np.testing.assert_array_equal(copy.read(27), drawn.images[27])
+    assert copy.fingerprint == samples.fingerprint
+
+
+def test_what_does_not_fit_together_is_refused(drawn: Drawn) -> None:
+    with pytest.raises(DataError, match=r"wrong targets.*expected 0 to 6, got 0 to 7"):
+        Samples.from_arrays(drawn.images, np.arange(28) % 8, "fer7")
+    with pytest.raises(DataError, match="expected 28 of them, got 27"):
+        Samples.from_arrays(drawn.images, drawn.targets[1:], "fer7")
+    with pytest.raises(DataError, match=r"got float64 of shape \(28, 48, 48\)"):
+        Samples.from_arrays(drawn.images / 255, drawn.targets, "fer7")  # type: ignore[arg-type]
+
+
+def test_pictures_are_read_when_asked_for_not_before(fer_part: Export) -> None:
+    samples = read_data(fer_part.folder, format="folders", split="train")
+    assert samples.grey
+    assert samples.sizes.tolist() == [[48, 48]] * 150
+    (moved := fer_part.folder.with_name("moved")).unlink(missing_ok=True)
+    fer_part.folder.rename(moved)
+    try:
+        with pytest.raises(DataError, match="no such file"):
+            samples.read(0)
+    finally:
+        moved.rename(fer_part.folder)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_sets import Drawn, Export
+
+from facemotion import DataError, InputSpec, read_data
+from facemotion.data.copies import copy_groups
+from facemotion.data.samples import Samples
+from facemotion.data.splits import apply_split, split_samples, write_split
+
+
+def numbered(targets: list[int]) -> Samples:
+    """Samples whose pictures all differ."""
+    images = np.arange(len(targets), dtype=np.uint16).view(np.uint8).reshape(-1, 1, 2)
+    return Samples.from_arrays(images, targets, "fer7")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 25)), min_size=40, max_size=160),
+    st.sampled_from([0.1, 0.2, 0.5]),
+    st.integers(0, 9),
+)
+def test_no_group_is_on_both_sides_and_the_share_holds(rows: list[tuple[int, int]], share: float, seed: int) -> None:
+    targets, groups = zip(*rows, strict=True)
+    split = split_samples(numbered(list(targets)), share, seed, groups=groups)
+    sides = {(group, side) for group, side in zip(groups, split.splits, strict=True)}
+    assert len(sides) == len(set(groups))
+    wanted = np.rint(np.bincount(targets, minlength=7) * share)
+    got = np.bincount(np.array(targets)[split.splits == "val"], minlength=7)
+    assert (got <= np.maximum(wanted, 1)).all()
+
+
+def test_a_class_is_shared_out_to_the_sample() -> None:
+    targets = [0] * 50 + [1] * 10 + [2] * 2 + [3]
+    split = split_samples(numbered(targets), groups=np.arange(63))
+    assert split.select("val").counts() == dict(zip(split.labels, [10, 2, 1, 0, 0, 0, 0], strict=True))
+
+
+def test_the_seed_decides(drawn: Drawn) -> None:
+    samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
+    first, again, other = (split_samples(samples, 0.25, seed).splits for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first == "val").sum() == 7
+
+
+def test_copies_real_and_near_stay_together(fer_part: Export) -> None:
+    samples = read_data(fer_part.path("fer2013"))
+    # planted: exact copies, and copies that were dimmed
+    images = samples.crops(InputSpec())[..., 0]
+    near = images[:80] * 0.85 + 8
+    more = np.concatenate([images, images[:80], near.round().astype(np.uint8)])
+    planted = Samples.from_arrays(
+        more, np.concatenate([samples.targets, samples.targets[:80], samples.targets[:80]]), "fer7"
+    )
+    groups = copy_groups(planted)
+    exact_found = groups[450:530] == groups[:80]
+    near_found = groups[530:] == groups[:80]
+    assert exact_found.all()
+    assert near_found.mean() > 0.9
+    for seed in range(3):
+        split = split_samples(planted, 0.2, seed)
+        sides = split.splits
+        assert not set(groups[sides == "val"]) & set(groups[sides == "train"])
+        assert abs((sides == "val").mean() - 0.2) < 0.01
+
+
+def test_a_split_is_written_down_and_read_back(drawn: Drawn, tmp_path: Path) -> None:
+    samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
+    split = split_samples(samples, 0.25, 3)
+    path = tmp_path / "split.json"
+    write_split(split, path)
+    again = apply_split(samples, path)
+    np.testing.assert_array_equal(again.splits, split.splits)
+    assert again.select("val").fingerprint == split.select("val").fingerprint
+    with pytest.raises(DataError, match="a split of other data"):
+        apply_split(samples.subset(np.arange(27)), path)
+    path.write_text(json.dumps({"splits": ["train"]}), "utf-8")
+    with pytest.raises(DataError, match="the split can't be read"):
+        apply_split(samples, path)
+    with pytest.raises(ValueError, match="share"):
+        split_samples(samples, 1.0)
