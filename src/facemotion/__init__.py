@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from facemotion.recipes.recipe import Recipe
     from facemotion.recognizer import EmotionRecognizer
     from facemotion.results import Face, FaceEmotion, Frame
+    from facemotion.training.history import History
+    from facemotion.training.trainer import Trainer
     from facemotion.weights.listing import list_weights
 
 _HOME_OF = {
@@ -46,10 +48,12 @@ _HOME_OF = {
     "FaceDetector": "facemotion.detectors.detector",
     "FaceEmotion": "facemotion.results",
     "Frame": "facemotion.results",
+    "History": "facemotion.training.history",
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
     "Samples": "facemotion.data.samples",
+    "Trainer": "facemotion.training.trainer",
     "list_backbones": "facemotion.backbones.network",
     "list_detectors": "facemotion.detectors.detector",
     "list_weights": "facemotion.weights.listing",
@@ -69,6 +73,7 @@ __all__ = [
     "FaceEmotion",
     "FacemotionError",
     "Frame",
+    "History",
     "ImageError",
     "InputSpec",
     "LabelSet",
@@ -77,6 +82,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Samples",
+    "Trainer",
     "TrainingError",
     "UnknownNameError",
     "VideoError",

@@ -119,7 +119,7 @@ class Recipe:
     sampling: "shuffle" or "balanced" (every class equally often).
     val_share: the share of the training part that is put aside where no validation data is given.
     ema: decay of the weights' moving average (0 is off). clip_grad: largest norm of a gradient (0 is off).
-    precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16".
+    precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16". threads: of a process; 0 is all it may use.
     best: the validation metric that picks the epoch. seed: decides everything that is drawn at random.
     """
 
@@ -138,6 +138,7 @@ class Recipe:
     ema: float = 0.0
     clip_grad: float = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = 0
     best: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     seed: int = 0
     input: InputSpec = field(default_factory=InputSpec)

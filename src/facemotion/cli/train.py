@@ -1,0 +1,109 @@
+"""`facemotion train`: one command trains any network of a recipe, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from facemotion.training.history import History
+    from facemotion.training.run import Progress
+
+
+@click.command(epilog="Example: facemotion train fer2013.csv --recipe fast-7class --out runs/fast")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--recipe", required=True, metavar="NAME|FILE", help="A recipe of the package, or your own TOML file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The training folder.")
+@click.option("--val", type=click.Path(path_type=Path), help="Data to choose the epoch on, where DATA has none.")
+@click.option("--split", help="Train on this split of DATA alone.")
+@click.option("--val-split", help="Choose on this split of the validation data.")
+@click.option("--label-rule", help="Labels by the FER+ votes: majority, plurality, all or soft.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe: optimizer.lr=0.01"
+)
+@click.option("--fresh", is_flag=True, help="Start over; an earlier training in --out is moved aside.")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...", show_default=True)
+def train(
+    data: Path,
+    recipe: str,
+    out: Path,
+    val: Path | None,
+    split: str | None,
+    val_split: str | None,
+    label_rule: str | None,
+    changes: tuple[str, ...],
+    fresh: bool,
+    device: str,
+) -> None:
+    """Train the network of a recipe on DATA. The same command again goes on where it was stopped.
+
+    FER-2013 is trained on Training and the epoch chosen on PublicTest, unless told otherwise.
+    """
+    from facemotion.recipes.recipe import Recipe
+    from facemotion.training.trainer import Trainer
+
+    overrides = dict(_pair(change) for change in changes)
+    if label_rule:
+        overrides["label_rule"] = label_rule
+    trainer = Trainer(Recipe.load(recipe).override(overrides), out=out, device=device)
+    training = trainer.read(data, split)
+    validation = trainer.read(val or data, val_split) if val or val_split else None
+    with _Line() as line:
+        history = trainer.fit(training, validation, resume="never" if fresh else "auto", progress=line)
+    click.echo(_summary(history, out))
+
+
+def _pair(change: str) -> tuple[str, str]:
+    key, equals, value = change.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f"expected KEY=VALUE, got {change!r}", param_hint="--set")
+    return key.strip(), value.strip()
+
+
+class _Line:
+    """One line that is written over on a terminal; elsewhere a plain line at the end of each epoch."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown = 0.0
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._terminal:
+            click.echo(err=True)
+
+    def __call__(self, now: Progress) -> None:
+        done = now.faces >= now.total
+        if not done and (not self._terminal or time.monotonic() - self._shown < 0.1):
+            return
+        self._shown = time.monotonic()
+        left = (now.total * (now.epochs - now.epoch + 1) - now.faces) / max(now.faces_per_second, 1e-9)
+        filled = round(20 * now.faces / now.total)
+        parts: dict[str, Any] = {
+            f"epoch {now.epoch}/{now.epochs}": f"[{'#' * filled}{' ' * (20 - filled)}]" if self._terminal else "",
+            "loss": f"{now.loss:.3f}",
+            "accuracy": f"{now.accuracy:.1%}",
+        }
+        text = "  ".join(f"{name} {value}".strip() for name, value in parts.items())
+        text += f"  {now.faces_per_second:,.0f} faces/s  {_clock(left)} left"
+        click.echo(f"\r{text:<78}" if self._terminal else text, nl=not self._terminal, err=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _summary(history: History, out: Path) -> str:
+    best = history.epochs[history.best_epoch - 1]
+    return (
+        f"best epoch {best.epoch} of {len(history)}: validation accuracy {best.val_accuracy:.2%}, "
+        f"macro F1 {best.val_macro_f1:.3f}\nweights: {out / 'best'}"
+    )

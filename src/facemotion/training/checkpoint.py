@@ -1,0 +1,89 @@
+"""Files that are whole or not there at all: a training can be killed at any moment and lose no more than an epoch."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facemotion.errors import TrainingError, WeightsError
+
+logger = logging.getLogger(__name__)
+
+_NAME = "last.pt"
+_REMEDY = "the one before is whole; free some space and run the same command again"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name never stands for half of it, whatever happens meanwhile."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(f"{path} can't be written ({error.strerror}): {_REMEDY}") from error
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Put a state in the place of the last one. It consists of tensors and plain values alone."""
+    data = io.BytesIO()
+    torch.save(state, data)
+    path = folder / "checkpoints" / _NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data.getvalue())
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The last state, None where there is none. Nothing in it can run code."""
+    path = folder / "checkpoints" / _NAME
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damage shows as a different exception of torch's reader each time
+        raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with --fresh") from error
+    return state
+
+
+def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder anew beside the old one and put it in its place."""
+    fresh, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        write(fresh)
+    except (OSError, WeightsError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise TrainingError(f"{folder} can't be written ({error}): {_REMEDY}") from error
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_folder(folder: Path) -> None:
+    """After a kill in the middle of `replace_folder`: the old one in its place again."""
+    old = folder.with_name(f"{folder.name}.old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def move_aside(folder: Path) -> None:
+    """Rename a folder that is in the way."""
+    if not folder.exists():
+        return
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
+        number += 1
+    folder.rename(aside)
+    logger.info("the earlier training is kept in %s", aside)

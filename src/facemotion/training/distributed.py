@@ -1,0 +1,74 @@
+"""Several processes that train one network, as torchrun starts them; one process alone needs none of this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train together. Only the first one (rank 0) writes files."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, net: nn.Module, device: torch.device) -> nn.Module:
+        """The network, whose gradients are averaged over all processes."""
+        if self.count == 1:
+            return net
+        devices = [device] if device.type == "cuda" else None
+        # batch statistics stay each process's own; those of rank 0 are the ones that are saved
+        return nn.parallel.DistributedDataParallel(net, device_ids=devices)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of a tensor over all processes."""
+        if self.count > 1:
+            distributed.all_reduce(values)
+        return values
+
+    def agree(self, value: T) -> T:
+        """What rank 0 says, on every rank."""
+        if self.count == 1:
+            return value
+        said = [value]
+        distributed.broadcast_object_list(said, src=0)
+        return said[0]
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether any process raised a flag: all of them then stop at the same step."""
+        if self.count == 1:
+            return flag
+        return bool(self.total(torch.tensor(float(flag), device=device)).item() > 0)
+
+
+def own_device(device: torch.device) -> torch.device:
+    """Of several processes on a machine each has a GPU of its own."""
+    local = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda", int(local)) if device.type == "cuda" and local is not None else device
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun started, if it did; leave them at the end."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1 or distributed.is_initialized():
+        yield Processes()
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(distributed.get_rank(), count)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,156 @@
+"""One step and one look at the validation part; everything that decides the next step can be saved and put back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facemotion.training.optim import LearningRate, build_optimizer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.backbones.network import EmotionNet
+    from facemotion.data.loaders import Batch, Loader
+    from facemotion.recipes.recipe import Recipe
+    from facemotion.training.distributed import Processes
+    from facemotion.training.losses import Objective
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a network makes of the validation part. confusion: counts, rows are the truth."""
+
+    loss: float
+    confusion: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.confusion.trace() / max(self.confusion.sum(), 1))
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean over the classes that occur."""
+        hits, truth, said = self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        f1 = 2 * hits / np.maximum(truth + said, 1)
+        return float(f1[truth > 0].mean()) if (truth > 0).any() else 0.0
+
+    def score(self, metric: str) -> float:
+        """The figure that picks the best epoch; larger is better."""
+        return -self.loss if metric == "loss" else float(getattr(self, metric))
+
+
+class Loop:
+    """A network in training. `judged` is what is validated and kept: the moving average where there is one."""
+
+    def __init__(
+        self, net: EmotionNet, objective: Objective, recipe: Recipe, device: torch.device, together: Processes
+    ) -> None:
+        self._recipe, self._device, self._together = recipe, device, together
+        self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
+        self.judged = copy.deepcopy(self.net).eval().requires_grad_(False) if recipe.ema else self.net
+        self._objective = objective.to(device)
+        self._frozen = _freeze(self.net, recipe.freeze)
+        self._optimizer = build_optimizer(recipe.optimizer, self.net.parameters())
+        self._wrapped = together.wrap(self.net, device)
+        self.rate = LearningRate()
+        self._steps = 0
+
+    def step(self, batch: Batch, lr: float) -> tuple[float, int]:
+        """Learn from a batch. Gives the summed loss over this process's part, and how many of it were right."""
+        self._wrapped.train()
+        self._objective.train()
+        for module in self._frozen:
+            module.eval()
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        images, targets = self._moved(batch.images), batch.targets.to(self._device)
+        with self._autocast():
+            logits = self._wrapped(images)
+        loss = self._objective(logits, targets, images)
+        self._optimizer.zero_grad(set_to_none=True)
+        # the mean over the whole batch: with several processes their gradients are averaged afterwards
+        (loss * (self._together.count / batch.size)).backward()
+        if self._recipe.clip_grad:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self._recipe.clip_grad)
+        self._optimizer.step()
+        self._steps += 1
+        self._average()
+        right = (logits.argmax(dim=1) == targets.argmax(dim=1)).sum()
+        return float(loss.detach()), int(right)
+
+    def validate(self, loader: Loader) -> Validation:
+        """Judge the network on samples, each seen once, as inference sees it."""
+        classes = len(loader.samples.labels)
+        self.judged.eval()
+        self._objective.eval()
+        confusion, loss = torch.zeros(classes * classes, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        with torch.inference_mode():
+            for batch in loader.epoch(0):
+                images, targets = self._moved(batch.images), batch.targets.to(self._device)
+                with self._autocast():
+                    logits = self.judged(images)
+                loss += float(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
+                pairs = batch.labels * classes + logits.argmax(dim=1).cpu()
+                confusion += torch.bincount(pairs, minlength=classes * classes)
+        totals = self._together.total(torch.cat([confusion, loss]).to(self._device, torch.float32)).cpu()
+        matrix = totals[:-1].reshape(classes, classes).numpy().round().astype(np.int64)
+        return Validation(float(totals[-1]) / max(int(matrix.sum()), 1), matrix)
+
+    def _moved(self, images: Tensor) -> Tensor:
+        return images.to(self._device, memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.precision == "bf16")
+
+    def _average(self) -> None:
+        if self.judged is self.net:
+            return
+        # young averages follow faster: what they began with was noise
+        decay = min(self._recipe.ema, (1 + self._steps) / (10 + self._steps))
+        with torch.no_grad():
+            for mean, now in zip(_values(self.judged), _values(self.net), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(now, 1 - decay)
+                else:
+                    mean.copy_(now)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, but for the batches."""
+        return {
+            "net": self.net.state_dict(),
+            "judged": None if self.judged is self.net else self.judged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rate": self.rate.state(),
+            "steps": self._steps,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if self._device.type == "cuda" else [],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        if state["judged"] is not None:
+            self.judged.load_state_dict(state["judged"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.rate = LearningRate(**state["rate"])
+        self._steps = state["steps"]
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"]:
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+
+
+def _values(net: nn.Module) -> list[Tensor]:
+    return [*net.parameters(), *net.buffers()]
+
+
+def _freeze(net: nn.Module, prefixes: tuple[str, ...]) -> list[nn.Module]:
+    """Stop the layers whose names begin so from training; gives them, since their statistics must stand still too."""
+    frozen = [module for name, module in net.named_modules() if name and name.startswith(prefixes)] if prefixes else []
+    for module in frozen:
+        module.requires_grad_(False)
+    return frozen

@@ -1,0 +1,60 @@
+"""What is minimised: over soft or hard targets, smoothed, weighted, focal, and beside teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemotion.data.loaders import class_weights
+from facemotion.recipes.recipe import Distill, Loss
+
+if TYPE_CHECKING:
+    from facemotion.data.samples import Samples
+
+
+class Objective(nn.Module):
+    """The loss of a recipe: `objective(logits, targets, pixels)` is summed over the batch, not averaged.
+
+    teachers: networks for the same input and labels, whose averaged probabilities are learnt beside the targets.
+    """
+
+    weights: Tensor | None
+
+    def __init__(self, loss: Loss, distill: Distill, samples: Samples, teachers: Sequence[nn.Module] = ()) -> None:
+        super().__init__()
+        self._loss, self._distill = loss, distill
+        balanced = torch.from_numpy(class_weights(samples)) if loss.class_weights == "balanced" else None
+        self.register_buffer("weights", balanced)
+        self.teachers = nn.ModuleList(teachers).eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Objective:
+        """Teachers never train: whatever mode the rest is in, they stay as they are."""
+        super().train(mode)
+        self.teachers.eval()
+        return self
+
+    def forward(self, logits: Tensor, targets: Tensor, pixels: Tensor) -> Tensor:
+        logits = logits.float()
+        own = self._own(logits, targets)
+        if not self.teachers:
+            return own
+        soft, mix = self._distill.temperature, self._distill.mix
+        with torch.no_grad():
+            opinions = [torch.softmax(teacher(pixels).float() / soft, dim=1) for teacher in self.teachers]
+        opinion = torch.stack(opinions).mean(dim=0)
+        theirs = functional.cross_entropy(logits / soft, opinion, reduction="sum") * soft**2
+        return (1 - mix) * own + mix * theirs
+
+    def _own(self, logits: Tensor, targets: Tensor) -> Tensor:
+        smoothing = self._loss.label_smoothing
+        if self._loss.name == "cross-entropy":
+            return functional.cross_entropy(logits, targets, self.weights, reduction="sum", label_smoothing=smoothing)
+        targets = targets * (1 - smoothing) + smoothing / targets.shape[1]
+        if self.weights is not None:
+            targets = targets * self.weights
+        log = functional.log_softmax(logits, dim=1)
+        return -(targets * (1 - log.exp()) ** self._loss.gamma * log).sum()

@@ -1,0 +1,157 @@
+"""What a training starts with: the data it may use, the network, and how numbers are kept."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from facemotion.backbones.network import EmotionNet, build_network, plan_network
+from facemotion.classifier import Classifier
+from facemotion.data.reading import read_data
+from facemotion.data.splits import split_samples
+from facemotion.errors import DataError, RecipeError, TrainingError
+from facemotion.labels import LabelSet
+from facemotion.training.losses import Objective
+from facemotion.weights.spec import Head, Packing, WeightsConfig
+
+if TYPE_CHECKING:
+    import os
+
+    from facemotion.data.loaders import Batch
+    from facemotion.data.samples import Samples
+    from facemotion.recipes.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+_TEST = "PrivateTest"
+_EMOTIONS = {label for known in LabelSet.known().values() for label in known}
+
+
+def training_data(
+    train: Samples | str | os.PathLike[str], val: Samples | str | os.PathLike[str] | None, recipe: Recipe
+) -> tuple[Samples, Samples]:
+    """The samples to train on and those to choose on, with the recipe's labels.
+
+    Without `val` it is the data's own validation split (PublicTest, for FER-2013), else a share of the training part,
+    with copies on one side. The test part is never touched.
+    """
+    whole = read_samples(train, recipe)
+    splits = [name for name in whole.split_counts() if name]
+    training = _part(whole, "train", splits)
+    _refuse_the_test(training, "train on")
+    if val is not None:
+        validation = read_samples(val, recipe)
+        validation = _part(validation, "val", [name for name in validation.split_counts() if name])
+    elif (own := _part(whole, "val", splits)) is not whole:
+        validation = own
+    else:
+        divided = split_samples(training, recipe.val_share, recipe.seed)
+        training, validation = divided.select("train"), divided.select("val")
+    _refuse_the_test(validation, "choose the epoch on")
+    missing = [label for label, count in training.counts().items() if not count]
+    if missing:
+        have = "a face of every label of the recipe"
+        raise DataError("the training part lacks a class", training.source, have, f"none of {', '.join(missing)}")
+    if not len(validation):
+        raise DataError("the validation part is empty", validation.source, "at least one face", "none")
+    return training, validation
+
+
+def _refuse_the_test(samples: Samples, purpose: str) -> None:
+    if _TEST in samples.split_counts():
+        raise TrainingError(f"{samples.source}: {_TEST} is the test part: name another split to {purpose}")
+
+
+def _part(samples: Samples, name: str, splits: list[str]) -> Samples:
+    """A split of the data where it has one of that name, else all of it."""
+    try:
+        return samples.select(name) if splits else samples
+    except LookupError:
+        return samples
+
+
+def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split: str | None = None) -> Samples:
+    """The samples numbered as the network will be. Known emotions may be left out; one's own labels must fit."""
+    wanted = recipe.label_set
+    if not all(label in _EMOTIONS for label in wanted):
+        return read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
+    return read_data(source, label_rule=recipe.label_rule, split=split).restrict(wanted)
+
+
+def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, WeightsConfig]:
+    """The network that a recipe begins with, and what is known of it."""
+    torch.manual_seed(recipe.seed)
+    if recipe.init in ("none", "imagenet"):
+        config = plan_network(recipe.backbone, labels, recipe.input, args=recipe.backbone_args)
+        if recipe.dropout is not None:
+            config = dataclasses.replace(config, head=Head(config.head.hidden, recipe.dropout))
+        net = build_network(config, pretrained=recipe.init == "imagenet")
+    else:
+        known = Classifier.load(recipe.init, device="cpu")
+        config = dataclasses.replace(known.config, labels=labels.labels, temperature=1.0, packing=Packing())
+        net = known.net if known.labels == labels else _new_head(known.net, config)
+        net.temperature = 1.0
+        config = dataclasses.replace(config, packing=Packing(ranks=known.config.packing.ranks))
+    for module in net.modules():
+        if isinstance(module, nn.Dropout) and recipe.dropout is not None:
+            module.p = recipe.dropout
+    prefixes = [
+        prefix for prefix in recipe.freeze if not any(name.startswith(prefix) for name, _ in net.named_modules())
+    ]
+    if prefixes:
+        raise RecipeError("no layer begins so", "freeze", "the beginning of a layer's name", ", ".join(prefixes))
+    return net, config
+
+
+def _new_head(net: EmotionNet, config: WeightsConfig) -> EmotionNet:
+    """The same network for other labels: only the last layer is new."""
+    last = net.head[-1]
+    if not isinstance(last, nn.Linear):
+        raise TrainingError("the last layer of these weights is packed: it can't take other labels")
+    net.head[-1] = nn.Linear(last.in_features, len(config.labels))
+    return net
+
+
+def teachers(recipe: Recipe, labels: LabelSet) -> list[EmotionNet]:
+    """The networks that a recipe learns from; they must see the same input and know the same labels."""
+    found = [Classifier.load(name, device="cpu") for name in recipe.distill.teachers]
+    for name, teacher in zip(recipe.distill.teachers, found, strict=True):
+        if teacher.labels != labels or teacher.config.input != recipe.input:
+            got = f"{'/'.join(teacher.labels)}, {teacher.config.input}"
+            raise RecipeError(
+                f"teacher {name!r} does not fit", "distill.teachers", "the recipe's labels and input", got
+            )
+    return [teacher.net for teacher in found]
+
+
+def choose_precision(net: EmotionNet, objective: Objective, batch: Batch, device: torch.device) -> str:
+    """ "bf16" where it is measured to be faster by a tenth on this device with this network, else "fp32"."""
+    times = {name: _step_seconds(net, objective, batch, device, name == "bf16") for name in ("fp32", "bf16")}
+    chosen = "bf16" if times["bf16"] < 0.9 * times["fp32"] else "fp32"
+    logger.info(
+        "precision %s: a step takes %.0f ms in fp32, %.0f in bf16", chosen, *(1000 * each for each in times.values())
+    )
+    return chosen
+
+
+def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: torch.device, half: bool) -> float:
+    trial = copy.deepcopy(net).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    images = batch.images.to(device, memory_format=torch.channels_last)
+    targets, objective = batch.targets.to(device), objective.to(device)
+    times = []
+    with torch.random.fork_rng():
+        for _ in range(4):
+            start = time.perf_counter()
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                logits = trial(images)
+            objective(logits, targets, images).backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+    return min(times[1:])

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemotion import Recipe
+
+RECIPE = """
+backbone = "cnn4"
+labels = ["bars", "rings"]
+epochs = 2
+batch_size = 16
+precision = "fp32"
+input = { size = 32 }
+optimizer = { name = "adam", lr = 0.001 }
+"""
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Two classes that a small network tells apart, as folders."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:32, :32]
+    for name, pattern in (("bars", np.sin(x)), ("rings", np.sin(np.hypot(x - 16, y - 16)))):
+        folder = tmp_path / "faces" / name
+        folder.mkdir(parents=True)
+        for index in range(40):
+            pixels = 128 + 60 * pattern + random.normal(0, 25, (32, 32))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{index}.png")
+    (tmp_path / "mine.toml").write_text(RECIPE)
+    return tmp_path / "faces"
+
+
+def train(faces: Path, *more: str) -> list[str]:
+    folder = faces.parent
+    arguments = [str(faces), "--recipe", str(folder / "mine.toml"), "--out", str(folder / "run"), *more]
+    return [sys.executable, "-m", "facemotion", "train", *arguments]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_folder_becomes_weights_with_plain_lines_for_a_log(faces: Path) -> None:
+    done = run(*train(faces, "--set", "epochs=3", "--set", "optimizer.lr=0.002"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"weights: {faces.parent / 'run' / 'best'}"
+    lines = [line for line in done.stderr.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 3
+    assert "faces/s" in lines[0]
+    assert "left" in lines[0]
+    resolved = Recipe.load(faces.parent / "run" / "recipe.toml")
+    assert (resolved.epochs, resolved.optimizer.lr) == (3, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        (["--set", "epoch=3"], 1, "no key is named 'epoch'; did you mean 'epochs'"),
+        (["--set", "epochs"], 2, "expected KEY=VALUE"),
+        (["--set", "batch_size=0"], 1, "batch_size: out of range: expected at least 1, got 0"),
+        (["--label-rule", "majority"], 1, "needs votes"),
+        (["--split", "nonesuch"], 1, "nonesuch"),
+        (["--device", "cuda:7"], 1, "device 'cuda:7' is not there"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(faces: Path, more: list[str], code: int, says: str) -> None:
+    done = run(*train(faces, *more))
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_the_same_command_goes_on(faces: Path, number: signal.Signals, code: int) -> None:
+    command = train(faces, "--set", "epochs=400")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.startswith("epoch 2/"))
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == code
+    assert "the same command goes on" in rest
+    with subprocess.Popen([*command[:3], "-v", *command[3:]], stderr=subprocess.PIPE, text=True) as again:
+        assert again.stderr is not None
+        first = next(line for line in again.stderr if "going on in epoch" in line or line.startswith("epoch "))
+        again.kill()
+    assert "going on in epoch" in first
+
+
+def test_fresh_asks_nothing_and_keeps_the_old_one(faces: Path) -> None:
+    assert run(*train(faces)).returncode == 0
+    other = run(*train(faces, "--set", "seed=5"))
+    assert other.returncode == 1
+    assert "seed: 0 there, 5 here" in other.stderr
+    assert run(*train(faces, "--set", "seed=5", "--fresh")).returncode == 0
+    assert (faces.parent / "run.1" / "history.csv").exists()

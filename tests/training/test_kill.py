@@ -1,0 +1,63 @@
+"""SIGKILL at twenty random moments: the weights are those of a training that nobody disturbed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import load_file
+from training_patterns import patterns
+
+from facemotion import Recipe
+from facemotion.training import run
+from facemotion.training.trainer import Trainer
+
+
+def train(recipe: Recipe, out: Path, steps: Connection) -> None:
+    run._CHECKPOINT_SECONDS = 0.05
+    Trainer(recipe, out=out).fit(patterns(192, 1), patterns(96, 2), progress=lambda progress: steps.send(1))
+
+
+def test_twenty_kills_cost_nothing_but_time(recipe: Recipe, tmp_path: Path) -> None:
+    # a server that has imported everything: each process is there at once
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__, "torch.utils.tensorboard", "matplotlib.backends.backend_agg"])
+    recipe = recipe.override({"epochs": 8})
+
+    def start(name: str) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+        ours, theirs = processes.Pipe(duplex=False)
+        process = processes.Process(target=train, args=(recipe, tmp_path / name, theirs))
+        process.start()
+        theirs.close()
+        return process, ours
+
+    whole, steps = start("whole")
+    while whole.is_alive() and steps.poll(60):
+        try:
+            steps.recv()
+        except EOFError:
+            break
+    whole.join()
+    assert whole.exitcode == 0
+
+    random, kills = np.random.default_rng(0), 0
+    while kills < 20:
+        process, steps = start("cut")
+        for _ in range(int(random.integers(1, 6))):
+            steps.recv()
+        time.sleep(float(random.uniform(0, 0.1)))
+        process.kill()
+        process.join()
+        kills += process.exitcode != 0
+        if process.exitcode == 0:
+            break
+    last, steps = start("cut")
+    last.join()
+    assert last.exitcode == 0
+    assert kills >= 10
+    one, other = (load_file(tmp_path / name / "best" / "model.safetensors") for name in ("whole", "cut"))
+    assert one.keys() == other.keys()
+    assert all((one[name] == other[name]).all() for name in one)

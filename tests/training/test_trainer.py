@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from facemotion import DataError, Recipe, RecipeError, TrainingError
+from facemotion.classifier import Classifier
+from facemotion.data.samples import Samples
+from facemotion.training.run import Progress
+from facemotion.training.trainer import Trainer
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "best" / "model.safetensors")
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+
+
+def same(one: Path, other: Path) -> bool:
+    first, second = weights(one), weights(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    seen: list[Progress] = []
+    history = Trainer(recipe, out=out, epochs=6).fit(train, val, progress=seen.append)
+    assert len(history) == 6
+    assert history.best_score == max(row.val_accuracy for row in history.epochs) > 0.7
+    assert Recipe.load(out / "recipe.toml").epochs == 6
+    rows = table(out)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert float(rows[-1]["val_accuracy"]) == pytest.approx(history.epochs[-1].val_accuracy, abs=1e-5)
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((out / "tensorboard").glob("events*"))
+    assert len(seen) == 6 * 6
+    assert (seen[5].epoch, seen[5].faces, seen[5].total) == (1, 192, 192)
+
+    judged = Classifier.load(out / "best", device="cpu")
+    accuracy = (judged.probabilities(val.crops(recipe.input)).argmax(axis=1) == val.targets).mean()
+    assert accuracy == pytest.approx(history.best_score)
+    config = judged.config
+    assert config.trained_on[0]["fingerprint"] == train.fingerprint
+    assert config.chosen_on == "patterns 2"
+    assert config.metrics[0]["accuracy"] == pytest.approx(history.best_score)
+
+
+def test_the_same_command_twice_gives_the_same_bytes(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    for name in ("a", "b"):
+        Trainer(recipe, out=out / name).fit(train, val)
+    assert same(out / "a", out / "b")
+    Trainer(recipe, out=out / "c", seed=1).fit(train, val)
+    assert not same(out / "a", out / "c")
+
+
+class Stop(Exception):
+    """Stands for whatever ends a program in the middle of a step."""
+
+
+@pytest.mark.parametrize("after", [1, 6, 9, 12, 17])
+def test_stopped_anywhere_and_gone_on_with_it_is_the_same_training(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Trainer(recipe, out=out / "whole").fit(train, val)
+    monkeypatch.setattr("facemotion.training.run._CHECKPOINT_SECONDS", 0.0)
+    steps = iter(range(1, 1000))
+
+    def stop(progress: Progress) -> None:
+        if next(steps) == after:
+            raise Stop
+
+    with pytest.raises(Stop):
+        Trainer(recipe, out=out / "cut").fit(train, val, progress=stop)
+    gone_on = Trainer(recipe, out=out / "cut").fit(train, val)
+    assert same(out / "whole", out / "cut")
+    figures = [(row.train_loss, row.train_accuracy, row.val_loss, row.lr) for row in gone_on.epochs]
+    assert figures == [(row.train_loss, row.train_accuracy, row.val_loss, row.lr) for row in whole.epochs]
+
+
+def test_a_finished_training_is_not_done_again(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    Trainer(recipe, out=out).fit(train, val)
+    before = (out / "best" / "model.safetensors").stat().st_mtime_ns
+    history = Trainer(recipe, out=out).fit(train, val, progress=lambda progress: pytest.fail("it trained again"))
+    assert len(history) == 3
+    assert (out / "best" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_fresh_starts_over_and_keeps_the_old_one_aside(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    Trainer(recipe, out=out).fit(train, val)
+    Trainer(recipe, out=out, epochs=1).fit(train, val, resume="never")
+    assert len(table(out)) == 1
+    assert len(table(out.with_name("run.1"))) == 3
+
+
+def test_another_recipe_or_other_data_are_refused_with_the_difference(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    Trainer(recipe, out=out).fit(train, val)
+    with pytest.raises(TrainingError, match=r"optimizer\.lr: 0\.05 there, 0\.01 here.*--fresh"):
+        Trainer(recipe, out=out, optimizer__lr=0.01).fit(train, val)
+    with pytest.raises(TrainingError, match="the training data is another"):
+        Trainer(recipe, out=out).fit(train.subset(np.arange(90)), val)
+
+
+def test_a_damaged_checkpoint_is_named(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    Trainer(recipe, out=out, epochs=1).fit(train, val)
+    path = out / "checkpoints" / "last.pt"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(TrainingError, match=r"last\.pt is damaged.*--fresh"):
+        Trainer(recipe, out=out, epochs=1).fit(train, val)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch \d, batch \d.*optimizer\.lr"):
+        Trainer(recipe, out=out, optimizer__lr=1e30).fit(train, val)
+
+
+def test_a_class_without_faces_is_named(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    with pytest.raises(DataError, match="none of happy"):
+        Trainer(recipe, out=out).fit(train.subset(train.targets != 1), val)
+
+
+def test_an_empty_validation_set(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    with pytest.raises(DataError):
+        Trainer(recipe, out=out).fit(train, val.subset([]))
+
+
+def test_without_validation_data_a_share_is_put_aside(recipe: Recipe, train: Samples, out: Path) -> None:
+    Trainer(recipe, out=out, epochs=1, val_share=0.25).fit(train)
+    config = Classifier.load(out / "best", device="cpu").config
+    assert (config.trained_on[0]["count"], config.metrics[0]["count"]) == (144, 48)
+
+
+def test_the_data_s_own_splits_are_used_and_the_test_part_never(recipe: Recipe, train: Samples, out: Path) -> None:
+    names = np.array(["Training", "PublicTest", "PrivateTest"])
+    divided = train.with_splits(names[np.arange(192) // 3 % 3])
+    Trainer(recipe, out=out, epochs=1).fit(divided)
+    config = Classifier.load(out / "best", device="cpu").config
+    assert config.trained_on[0]["split"] == "Training"
+    assert config.chosen_on == "patterns 1 PublicTest"
+    with pytest.raises(TrainingError, match="PrivateTest is the test part"):
+        Trainer(recipe, out=out / "x").fit(divided, divided.select("PrivateTest"))
+    with pytest.raises(TrainingError, match="PrivateTest is the test part"):
+        Trainer(recipe, out=out / "x").fit(divided.select("PrivateTest"))
+
+
+def test_early_stopping_counts_epochs_without_clear_progress(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    stopping = recipe.override({"stop.patience": 2, "stop.min_delta": 1.0, "epochs": 20})
+    history = Trainer(stopping, out=out).fit(train, val)
+    assert len(history) == 3
+    assert history.best_score == max(row.val_accuracy for row in history.epochs)
+
+
+def test_one_starts_from_weights_with_a_new_head_for_other_labels(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    Trainer(recipe, out=out / "a").fit(train, val)
+    two = [samples.restrict(["happy", "sad"]) for samples in (train, val)]
+    tuned = recipe.override(
+        {"init": str(out / "a" / "best"), "labels": ["happy", "sad"], "epochs": 1, "freeze": ["backbone"]}
+    )
+    Trainer(tuned, out=out / "b").fit(*two)
+    before, after = weights(out / "a"), weights(out / "b")
+    for name in before:
+        assert torch.equal(before[name], after[name]) == name.startswith("backbone"), name
+    assert Classifier.load(out / "b" / "best", device="cpu").labels.labels == ("happy", "sad")
+
+
+def test_freezing_nothing_that_is_there_is_an_error(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    with pytest.raises(RecipeError, match=r"no layer begins so.*bakbone"):
+        Trainer(recipe.override({"freeze": ["bakbone"]}), out=out).fit(train, val)
+
+
+def test_a_teacher_is_learnt_from_and_must_fit(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    Trainer(recipe, out=out / "a").fit(train, val)
+    teacher = str(out / "a" / "best")
+    learning = recipe.override({"distill.teachers": [teacher], "distill.mix": 1.0, "epochs": 4, "augment.mixup": 0})
+    Trainer(learning, out=out / "b").fit(train, val)
+    crops = val.crops(recipe.input)
+    one, other = (Classifier.load(out / name / "best", device="cpu").probabilities(crops) for name in "ab")
+    assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() > 0.6
+    with pytest.raises(RecipeError, match=r"does not fit: expected the recipe's labels and input"):
+        Trainer(learning.override({"input.size": 32}), out=out / "c").fit(train, val)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "plateau", "steps", "constant"])
+def test_every_optimiser_and_schedule_trains(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, name: str, schedule: str
+) -> None:
+    changed = {"optimizer.name": name, "schedule.name": schedule, "schedule.milestones": [1], "optimizer.lr": 0.003}
+    part = train.subset(np.arange(96))
+    history = Trainer(recipe.override(changed), out=out, epochs=2).fit(part, val)
+    assert history.epochs[1].train_loss < 1.2 * history.epochs[0].train_loss
+
+
+@pytest.mark.parametrize("loss", [{"name": "focal"}, {"class_weights": "balanced"}, {"label_smoothing": 0.2}])
+def test_every_loss_learns(recipe: Recipe, train: Samples, val: Samples, out: Path, loss: dict[str, object]) -> None:
+    changed = recipe.override({f"loss.{key}": value for key, value in loss.items()}).override({"epochs": 5})
+    assert Trainer(changed, out=out).fit(train, val).best_score > 0.6
+
+
+def limited(recipe: Recipe, out: Path, *, at_first: str = "", in_epoch_2: str = "pass") -> str:
+    """What a training says in a process that from some moment on may not take more of something."""
+    code = f"""
+import resource, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from facemotion import Recipe, Trainer, TrainingError
+from training_patterns import patterns
+
+def progress(progress):
+    if progress.epoch == 2:
+        {in_epoch_2}
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+{at_first}
+trainer = Trainer(Recipe.load(sys.argv[1]), out=sys.argv[2], device="cpu")
+try:
+    trainer.fit(patterns(192, 1), patterns(96, 2), progress=progress)
+except TrainingError as error:
+    print(error)
+"""
+    (out.parent / "recipe.toml").write_text(recipe.to_toml())
+    command = [sys.executable, "-c", code, str(out.parent / "recipe.toml"), str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_disk_that_fills_leaves_the_last_checkpoint_whole(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    said = limited(recipe, out, in_epoch_2="resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2)")
+    assert "can't be written" in said
+    assert "free some space and run the same command again" in said
+    assert not [path for path in out.rglob("*") if path.suffix in (".partial", ".new")]
+    assert len(Trainer(recipe, out=out, device="cpu").fit(train, val)) == 3
+    Trainer(recipe, out=out.with_name("whole"), device="cpu").fit(train, val)
+    assert same(out, out.with_name("whole"))
+
+
+def test_too_little_memory_says_which_batch_to_try(recipe: Recipe, out: Path) -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_AS, (6 << 30,) * 2)"
+    large = recipe.override({"batch_size": 192, "input.size": 1000})
+    assert "a batch of 192 does not fit into memory: try --set batch_size=96" in limited(large, out, at_first=limit)
