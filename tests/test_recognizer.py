@@ -101,7 +101,7 @@ def test_saved_and_read_again(recognizer: EmotionRecognizer, astronaut: np.ndarr
 
 
 # huggingface_hub hands its HTTP client a file in a way that the client no longer likes
-@pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload raw bytes/text content:DeprecationWarning:httpx2")
+@pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload raw bytes/text content:DeprecationWarning:httpx")
 def test_pushed_to_the_hub_and_pulled_back(recognizer: EmotionRecognizer, astronaut: np.ndarray, hub: Hub) -> None:
     commit = recognizer.push_to_hub("me/faces", token="hf_mine")
     published = hub.files["me/faces", commit]

@@ -213,4 +213,4 @@ def _reason(error: Exception, cache_dir: str | Path | None) -> str:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
         return f"{cache_folder(cache_dir)} can't be written: {error.strerror}; name another place: HF_HUB_CACHE"
     told = error.__cause__ or error if absent else error
-    return f"{type(told).__name__}: {told} (asked: {constants.ENDPOINT}); try again, what has come so far is kept"
+    return f"{type(told).__name__}: {told} (asked: {constants.ENDPOINT}); try again"

@@ -1,0 +1,83 @@
+"""Reading and writing a weights folder, byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facemotion.errors import ChecksumError, ConfigError, WeightsError
+from facemotion.weights.catalogue import Pin
+from facemotion.weights.folder import read_config, read_folder, write_folder
+from facemotion.weights.spec import WeightsConfig
+
+CONFIG = WeightsConfig("fast", ("happy", "sad"))
+
+
+def pin(data: bytes) -> Pin:
+    return Pin(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def test_what_is_written_is_read_and_the_config_tells_its_hash(tmp_path: Path) -> None:
+    written = write_folder(tmp_path / "deep" / "mine", CONFIG, b"tensors", "somebody/mine")
+    assert written.files == {"model.safetensors": hashlib.sha256(b"tensors").hexdigest()}
+    assert read_folder(tmp_path / "deep" / "mine") == (written, b"tensors")
+    assert sorted(path.name for path in (tmp_path / "deep" / "mine").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+def test_promises_of_others_count_for_more_than_the_folders_own(tmp_path: Path) -> None:
+    """A folder that is true to itself, and not what was promised."""
+    write_folder(tmp_path, CONFIG, b"forged")
+    config = (tmp_path / "config.json").read_bytes()
+    read_folder(tmp_path, {"config.json": pin(config), "model.safetensors": pin(b"forged")})
+    with pytest.raises(ChecksumError, match=r"model\.safetensors: expected sha256"):
+        read_folder(tmp_path, {"config.json": pin(config), "model.safetensors": pin(b"promised")})
+    with pytest.raises(ChecksumError, match=r"config\.json: expected sha256"):
+        read_folder(tmp_path, {"config.json": pin(b"promised"), "model.safetensors": pin(b"forged")})
+
+
+def test_a_config_that_is_no_text_or_far_too_long(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not text in UTF-8"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_bytes(b" " * (1 << 20) + b"{}")
+    with pytest.raises(ConfigError, match="expected at most 1048576 bytes"):
+        read_config(tmp_path)
+
+
+def test_what_can_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="labels"):
+        write_folder(tmp_path / "mine", WeightsConfig("fast", ("happy", "joy")), b"tensors")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WeightsError, match="the weights can't be written"):
+        write_folder(tmp_path / "file" / "mine", CONFIG, b"tensors")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
+def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from facemotion.errors import WeightsError\n"
+        "from facemotion.weights.folder import write_folder\n"
+        "from facemotion.weights.spec import WeightsConfig\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    write_folder(Path(sys.argv[1]), WeightsConfig('fast', ('happy', 'sad')), b'x' * 5000)\n"
+        "except WeightsError as error:\n    sys.exit(str(error))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "can't be written" in done.stderr
+    assert list(tmp_path.iterdir()) == []
