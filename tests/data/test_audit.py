@@ -115,6 +115,18 @@ def test_near_copies_are_found_and_other_faces_are_not(fer_part: Export, change:
     assert len({pair for pair in families if pair not in before and pair[::-1] not in before}) <= 2
 
 
+def test_near_copies_are_the_same_however_many_are_compared_at_once(
+    fer_part: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = fer_part.images[:60]
+    both = Samples.from_arrays(np.concatenate([images, np.clip(images, 4, 250) - 3]), [0] * 120, "fer7")
+    whole = near_pairs(both)
+    assert len(whole) >= 55
+    monkeypatch.setattr("facemotion.data.copies._HASHES_AT_ONCE", 120 * 7)
+    monkeypatch.setattr("facemotion.data.copies._THUMBNAILS_AT_ONCE", 5)
+    np.testing.assert_array_equal(near_pairs(both), whole)
+
+
 def test_a_leak_is_found_across_layouts(drawn: Drawn, tmp_path: Path) -> None:
     train = read_data(drawn.write_folders(tmp_path / "train", splits=False))
     images = np.concatenate([255 - drawn.images[:5], drawn.images[10:13]])
