@@ -67,6 +67,26 @@ def test_several_processes_make_together_the_batches_of_one(samples: Samples, mi
         assert all(part[step].size == batch.size for part in parts)
 
 
+def test_every_batch_of_an_epoch_is_augmented_in_its_own_way(drawn: Drawn) -> None:
+    same = Samples.from_arrays(np.repeat(drawn.images[:1], 8, axis=0), [0] * 8, "fer7")
+    first, second = Loader(same, InputSpec(), batch_size=4, augment=Augment(rotation=20)).epoch(0)
+    assert not torch.equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) -> None:
+    # black is the first label and white the second: the share of white is the target
+    white = np.arange(20) % 2
+    faces = np.broadcast_to((white * 255).astype(np.uint8)[:, None, None], (20, 48, 48))
+    samples = Samples.from_arrays(faces, white, ["black", "white"])
+    spec, settings = InputSpec(mean=(0.0,), std=(1.0,)), Augment(flip=0, **{kind: 1.0})
+    for rank in range(world_size):
+        [batch] = Loader(samples, spec, batch_size=20, augment=settings, rank=rank, world_size=world_size).epoch(0)
+        torch.testing.assert_close(batch.images.mean(dim=(1, 2, 3)), batch.targets[:, 1], atol=1e-5, rtol=0)
+        assert ((batch.targets > 0.1) & (batch.targets < 0.9)).any()
+
+
 def test_without_augmentation_a_batch_is_what_inference_sees(samples: Samples, drawn: Drawn) -> None:
     spec = InputSpec(size=60, colour="rgb", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     [batch] = Loader(samples, spec, batch_size=28, sampling="order").epoch(0)
