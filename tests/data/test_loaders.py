@@ -10,6 +10,7 @@ from small_sets import Drawn
 
 from facemotion import DataError, InputSpec, read_data
 from facemotion.data.loaders import Batch, Loader, class_weights
+from facemotion.data.prepare import prepare
 from facemotion.data.samples import Samples
 from facemotion.recipes.recipe import Augment
 
@@ -145,6 +146,18 @@ def test_pictures_in_files_and_in_an_array_give_the_same_batches(drawn: Drawn, t
     spec = InputSpec(size=64, colour="rgb", mean=(0.5,) * 3, std=(0.5,) * 3)
     batches = [list(Loader(each, spec, batch_size=10, augment=EVERYTHING).epoch(0)) for each in (folders, arrays)]
     assert_same(*batches)
+
+
+def test_a_pack_feeds_the_same_batches_as_what_it_was_made_of(samples: Samples, tmp_path: Path) -> None:
+    soft = np.tile(np.float32([0.5, 0.25, 0.25, 0, 0, 0, 0]), (28, 1))
+    source = Samples(**vars(samples) | {"soft": soft})
+    prepare(source, tmp_path, layout="pack")
+    batches = [
+        list(Loader(each, InputSpec(), batch_size=10, augment=EVERYTHING, sampling="balanced").epoch(0))
+        for each in (read_data(tmp_path), source)
+    ]
+    assert_same(*batches)
+    np.testing.assert_array_equal(class_weights(read_data(tmp_path)), class_weights(source))
 
 
 def test_a_picture_that_can_t_be_read_ends_the_epoch_with_its_name(drawn: Drawn, tmp_path: Path) -> None:
