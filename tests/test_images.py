@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facemotion import ImageError, images
-from facemotion.images import from_bgr, read_image
+from facemotion.images import from_bgr, image_info, read_image, write_png
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -230,3 +230,30 @@ def test_the_limit_can_be_changed_for_all(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ImageError, match="too large"):
         read_image(small)
     assert read_image(small, max_megapixels=2).shape == (1000, 1000, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_header_tells_the_size_that_the_picture_will_have(
+    small: np.ndarray, tmp_path: Path, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(small).save(tmp_path / "a.jpg", exif=exif)
+    height, width = read_image(tmp_path / "a.jpg").shape[:2]
+    assert image_info(tmp_path / "a.jpg") == (width, height, False)
+
+
+def test_a_header_tells_whether_there_is_colour_and_what_is_no_picture(small: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(small).convert("L").save(tmp_path / "grey.png")
+    assert image_info(tmp_path / "grey.png") == (small.shape[1], small.shape[0], True)
+    for content, message in ((b"", "is empty"), (b"some text", "not a picture")):
+        (tmp_path / "b.png").write_bytes(content)
+        with pytest.raises(ImageError, match=message):
+            image_info(tmp_path / "b.png")
+
+
+def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None:
+    for pixels in (small, small[:, :, 0]):
+        write_png(tmp_path / "a.png", pixels)
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -99,6 +99,8 @@ def test_photos_go_through_a_detector(folders: Path, tmp_path: Path) -> None:
         ["inspect"],
         ["inspect", "in", "--format", "nonesuch"],
         ["prepare", "in", "out", "--size", "4"],
+        ["prepare", "in", "out", "--margin", "-1"],
+        ["prepare", "in", "out", "--seed", "-1"],
         ["prepare", "in", "out", "--detector", "whole", "--val-share", "0.2"],
     ],
 )

@@ -83,6 +83,11 @@ def test_brightness_and_contrast_change_what_they_say(drawn: Drawn) -> None:
     assert 0.59 < ratio.min() < 0.8 and 1.2 < ratio.max() < 1.41
 
 
+def test_no_pixel_leaves_the_scale(drawn: Drawn) -> None:
+    got = augmented(drawn.images, Augment(flip=0, brightness=0.8, contrast=0.8))
+    assert got.min() == 0 and got.max() == 1
+
+
 def test_erasing_blanks_a_rectangle_in_the_share_it_says() -> None:
     white = np.full((400, 48, 48), 255, np.uint8)
     got = augmented(white, Augment(flip=0, erasing=0.25), InputSpec())

@@ -10,6 +10,7 @@ from small_sets import Drawn
 
 from facemotion import DataError, InputSpec, read_data
 from facemotion.data.loaders import Batch, Loader, class_weights
+from facemotion.data.prepare import prepare
 from facemotion.data.samples import Samples
 from facemotion.recipes.recipe import Augment
 
@@ -65,6 +66,26 @@ def test_several_processes_make_together_the_batches_of_one(samples: Samples, mi
         torch.testing.assert_close(joined, batch.images, atol=1e-6, rtol=0)
         torch.testing.assert_close(torch.cat([part[step].targets for part in parts]), batch.targets)
         assert all(part[step].size == batch.size for part in parts)
+
+
+def test_every_batch_of_an_epoch_is_augmented_in_its_own_way(drawn: Drawn) -> None:
+    same = Samples.from_arrays(np.repeat(drawn.images[:1], 8, axis=0), [0] * 8, "fer7")
+    first, second = Loader(same, InputSpec(), batch_size=4, augment=Augment(rotation=20)).epoch(0)
+    assert not torch.equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) -> None:
+    # black is the first label and white the second: the share of white is the target
+    white = np.arange(20) % 2
+    faces = np.broadcast_to((white * 255).astype(np.uint8)[:, None, None], (20, 48, 48))
+    samples = Samples.from_arrays(faces, white, ["black", "white"])
+    spec, settings = InputSpec(mean=(0.0,), std=(1.0,)), Augment(flip=0, **{kind: 1.0})
+    for rank in range(world_size):
+        [batch] = Loader(samples, spec, batch_size=20, augment=settings, rank=rank, world_size=world_size).epoch(0)
+        torch.testing.assert_close(batch.images.mean(dim=(1, 2, 3)), batch.targets[:, 1], atol=1e-5, rtol=0)
+        assert ((batch.targets > 0.1) & (batch.targets < 0.9)).any()
 
 
 def test_without_augmentation_a_batch_is_what_inference_sees(samples: Samples, drawn: Drawn) -> None:
@@ -125,6 +146,18 @@ def test_pictures_in_files_and_in_an_array_give_the_same_batches(drawn: Drawn, t
     spec = InputSpec(size=64, colour="rgb", mean=(0.5,) * 3, std=(0.5,) * 3)
     batches = [list(Loader(each, spec, batch_size=10, augment=EVERYTHING).epoch(0)) for each in (folders, arrays)]
     assert_same(*batches)
+
+
+def test_a_pack_feeds_the_same_batches_as_what_it_was_made_of(samples: Samples, tmp_path: Path) -> None:
+    soft = np.tile(np.float32([0.5, 0.25, 0.25, 0, 0, 0, 0]), (28, 1))
+    source = Samples(**vars(samples) | {"soft": soft})
+    prepare(source, tmp_path, layout="pack")
+    batches = [
+        list(Loader(each, InputSpec(), batch_size=10, augment=EVERYTHING, sampling="balanced").epoch(0))
+        for each in (read_data(tmp_path), source)
+    ]
+    assert_same(*batches)
+    np.testing.assert_array_equal(class_weights(read_data(tmp_path)), class_weights(source))
 
 
 def test_a_picture_that_can_t_be_read_ends_the_epoch_with_its_name(drawn: Drawn, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_folders_with_and_without_the_level_of_splits(drawn: Drawn, tmp_path: Pa
     assert without.split_counts() == {"": 28}
     assert without.counts() == dict.fromkeys(CLASSES, 4)
     for samples in (with_splits, without):
+        places = [samples.place(index) for index in range(28)]
+        assert places == sorted(places), "the order of a folder's files must not depend on the disk"
         for index in range(28):
             at = int(Path(samples.place(index)).stem)
             np.testing.assert_array_equal(samples.read(index), drawn.images[at])

@@ -81,6 +81,9 @@ def test_copies_are_one_group_in_grey_and_in_equal_channels(drawn: Drawn) -> Non
     assert grey.groups[0] == grey.groups[2] != grey.groups[1]
     rgb = Samples.from_arrays(np.repeat(drawn.images[[1, 0], :, :, None], 3, axis=3), [1, 0], "fer7")
     np.testing.assert_array_equal(rgb.digests, grey.digests[[1, 0]])
+    # the same bytes in another shape are another picture
+    wide = Samples.from_arrays(drawn.images[:1].reshape(1, 24, 96), [0], "fer7")
+    assert wide.digests[0] != grey.digests[0]
 
 
 def test_a_fingerprint_tells_pixels_labels_and_order_apart(samples: Samples, drawn: Drawn) -> None:

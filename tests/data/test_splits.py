@@ -43,6 +43,17 @@ def test_a_class_is_shared_out_to_the_sample() -> None:
     assert split.select("val").counts() == dict(zip(split.labels, [10, 2, 1, 0, 0, 0, 0], strict=True))
 
 
+def test_large_groups_go_to_both_sides_and_single_samples_fill_the_share() -> None:
+    groups = [group for group in range(12) for _ in range(10)] + list(range(12, 52))
+    large = []
+    for seed in range(30):
+        aside = split_samples(numbered([0] * 160), 0.2, seed, groups=groups).splits == "val"
+        assert aside.sum() == 32
+        large.append(aside[:120].sum() / 10)
+    # a fifth of twelve, but for those that would have gone beyond the share
+    assert 1.5 < np.mean(large) < 2.7
+
+
 def test_the_seed_decides(drawn: Drawn) -> None:
     samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
     first, again, other = (split_samples(samples, 0.25, seed).splits for seed in (1, 1, 2))
@@ -82,6 +93,8 @@ def test_a_split_is_written_down_and_read_back(drawn: Drawn, tmp_path: Path) -> 
     assert again.select("val").fingerprint == split.select("val").fingerprint
     with pytest.raises(DataError, match="a split of other data"):
         apply_split(samples.subset(np.arange(27)), path)
+    with pytest.raises(DataError, match="a split of other data"):
+        apply_split(samples.subset([1, 0, *range(2, 28)]), path)
     path.write_text(json.dumps({"splits": ["train"]}), "utf-8")
     with pytest.raises(DataError, match="the split can't be read"):
         apply_split(samples, path)

@@ -40,7 +40,10 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@data.command(epilog="Example: facemotion data inspect fer2013.csv --out audit/")
+@data.command(
+    short_help="Find a data set's faults before a training.",
+    epilog="Example: facemotion data inspect fer2013.csv --out audit/",
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @_reading_options
 @_AS_JSON
@@ -72,7 +75,10 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
             write_png(out / f"sheet-{label}.png", contact_sheet(part, label))
 
 
-@data.command(epilog="Example: facemotion data prepare photos/ faces/ --detector auto --as pack")
+@data.command(
+    short_help="Write faces in one size, from any layout or photos.",
+    epilog="Example: facemotion data prepare photos/ faces/ --detector auto --as pack",
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @_reading_options
@@ -87,7 +93,13 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
 @click.option("--size", type=click.IntRange(8, 1024), default=48, show_default=True, help="Side in pixels.")
 @click.option("--colour", type=click.Choice(["grey", "rgb"]), default="grey", show_default=True)
 @click.option("--detector", metavar="NAME", help="Find the faces in photos and clips; `auto` is the usual one.")
-@click.option("--margin", type=float, default=0.0, show_default=True, help="Around a found face, as a share of it.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(-0.4, 2),
+    default=0.0,
+    show_default=True,
+    help="Around a found face, as a share of it.",
+)
 @click.option("--align", is_flag=True, help="Turn found faces upright by their landmarks.")
 @click.option(
     "--several",
@@ -98,7 +110,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
 )
 @click.option("--every", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Seconds between frames.")
 @click.option("--val-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="New splits train, val.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the new splits.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the new splits.")
 @_AS_JSON
 def prepare(
     source: Path,
