@@ -268,6 +268,8 @@ class Run:
             sampling=recipe.sampling if augmented else "order",
             rank=self._together.rank,
             world_size=self._together.count,
+            # a rest that is too small to give every process a face would leave one of them without a step
+            drop_last=augmented and len(samples) % recipe.batch_size < self._together.count > 1,
         )
 
 
