@@ -40,10 +40,10 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> StubDetector:
 
 
 def test_the_built_in_detectors_are_listed() -> None:
-    assert {"haar", "whole", "yunet"} <= set(list_detectors())
+    assert {"haar", "mini", "whole", "yunet"} <= set(list_detectors())
 
 
-@pytest.mark.parametrize("name", ["haar", "whole", "yunet"])
+@pytest.mark.parametrize("name", ["haar", "mini", "whole", "yunet"])
 def test_every_built_in_detector_keeps_the_contract(
     name: str, astronaut: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
@@ -116,6 +116,18 @@ def test_an_unknown_detector_brings_the_nearest() -> None:
         FaceDetector("yunt")
 
 
+@pytest.fixture
+def without_mini(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where somebody took the bundled detector out of the package."""
+    monkeypatch.setattr(module, "where", lambda name: None)
+
+
+def test_auto_is_mini() -> None:
+    assert automatic(fetch=False) == "mini"
+    assert repr(FaceDetector()) == "FaceDetector('mini')"
+
+
+@pytest.mark.usefixtures("without_mini")
 def test_auto_is_yunet_where_it_is_cached(yunet_in_cache: Path, astronaut: np.ndarray) -> None:
     detector = FaceDetector()
     assert repr(detector) == "FaceDetector('yunet')"
@@ -123,6 +135,7 @@ def test_auto_is_yunet_where_it_is_cached(yunet_in_cache: Path, astronaut: np.nd
     assert face.box.iou(Box(178, 63, 268, 176)) > 0.9
 
 
+@pytest.mark.usefixtures("without_mini")
 def test_auto_fetches_yunet_once_and_verified(assets: Path, hub: Hub, astronaut: np.ndarray) -> None:
     entry = catalogue().find("yunet")
     [name] = entry.files
@@ -141,7 +154,7 @@ def test_auto_fetches_yunet_once_and_verified(assets: Path, hub: Hub, astronaut:
     assert len(hub.requests) == asked
 
 
-@pytest.mark.usefixtures("nothing_cached")
+@pytest.mark.usefixtures("nothing_cached", "without_mini")
 def test_auto_without_yunet(caplog: pytest.LogCaptureFixture) -> None:
     if HAS_HAAR:
         with caplog.at_level(logging.WARNING):
@@ -158,9 +171,8 @@ def test_a_file_that_is_not_what_its_hash_says_is_refused_and_named(yunet_in_cac
     data = bytearray(yunet_in_cache.read_bytes())
     data[len(data) // 2] ^= 1
     yunet_in_cache.write_bytes(data)
-    for name in ("yunet", "auto"):
-        with pytest.raises(ChecksumError, match=yunet_in_cache.name):
-            FaceDetector(name)
+    with pytest.raises(ChecksumError, match=yunet_in_cache.name):
+        FaceDetector("yunet")
     assert yunet_in_cache.read_bytes() == data, "it was changed"
 
 
@@ -168,7 +180,7 @@ def test_detection_never_loads_torch(astronaut_path: Path) -> None:
     code = f"""
 import sys
 from facemotion import FaceDetector
-FaceDetector("whole").detect({str(astronaut_path)!r})
+assert FaceDetector("mini").detect({str(astronaut_path)!r})
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

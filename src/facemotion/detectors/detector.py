@@ -11,7 +11,7 @@ from facemotion.errors import DownloadError, FacemotionError, PluginError
 from facemotion.images import read_image
 from facemotion.registry import Registry
 from facemotion.results import Face
-from facemotion.weights.store import locate
+from facemotion.weights.store import locate, where
 
 if TYPE_CHECKING:
     from facemotion.images import ImageSource
@@ -92,17 +92,20 @@ class FaceDetector:
 
 def automatic(*, fetch: bool = True) -> str:
     """The detector that "auto" stands for here; without `fetch` nothing is downloaded to find out."""
+    # first, since without OpenCV none of them works, and its error says what to do
+    from facemotion.opencv import cv2
+
+    if where("mini") is not None:
+        return "mini"
     try:
         locate("yunet", local_files_only=not fetch)
         return "yunet"
     except DownloadError as error:
-        from facemotion.opencv import cv2
-
         if hasattr(cv2, "CascadeClassifier"):
             logger.warning("the face detector 'yunet' can't be had (%s): using 'haar', which finds fewer faces", error)
             return "haar"
         raise DownloadError(
-            f"no face detector works here. Either connect and run `facemotion weights fetch yunet`; or bring the file "
-            f"from a machine that has it; or install an OpenCV that carries 'haar': pip install 'opencv-python<5'. "
-            f"({error})"
+            "no face detector works here: the package's own, 'mini', was taken out of it. Either connect and run "
+            "`facemotion weights fetch yunet`; or bring the file from a machine that has it; or install an OpenCV that "
+            f"carries 'haar': pip install 'opencv-python<5'. ({error})"
         ) from error
