@@ -20,7 +20,7 @@ def tensor(images: np.ndarray) -> torch.Tensor:
 
 
 def augmented(images: np.ndarray, settings: Augment, spec: InputSpec = PLAIN, seed: int = SEED) -> np.ndarray:
-    draws = draw(settings, len(images), np.random.default_rng(seed))
+    draws = draw(settings, len(images), np.random.default_rng(seed), spec)
     return transform(tensor(images), draws, spec).numpy()[:, 0]
 
 
@@ -41,7 +41,7 @@ def test_a_flip_mirrors_the_share_it_says(drawn: Drawn, shift: float) -> None:
 
 def test_a_rotation_is_what_pillow_turns(drawn: Drawn) -> None:
     images = drawn.images[:8]
-    draws = draw(Augment(flip=0, rotation=30), 8, np.random.default_rng(SEED))
+    draws = draw(Augment(flip=0, rotation=30), 8, np.random.default_rng(SEED), PLAIN)
     got = transform(tensor(images), draws, PLAIN).numpy()[:, 0]
     theta = draws.theta
     assert theta is not None
@@ -88,6 +88,30 @@ def test_no_pixel_leaves_the_scale(drawn: Drawn) -> None:
     assert got.min() == 0 and got.max() == 1
 
 
+def test_widening_shows_more_than_the_picture_with_its_border_going_on() -> None:
+    ramp = np.tile(np.arange(48, dtype=np.uint8) * 5, (200, 1, 1)).repeat(48, axis=1)
+    got = augmented(ramp, Augment(flip=0, widen=0.25)) * 255 / 5
+    steps = got[:, 24, 25] - got[:, 24, 24]
+    assert 0.999 <= steps.min() < 1.03 and 1.2 < steps.max() <= 1.26
+    assert got[:, 24, 0].max() < 0.1 and got[:, 24, -1].min() > 46
+
+
+def test_sharpness_goes_from_blurred_to_sharpened() -> None:
+    dot = np.full((400, 9, 9), 100, np.uint8)
+    dot[:, 4, 4] = 145
+    got = augmented(dot, Augment(flip=0, sharpness=0.6), InputSpec(size=9, mean=(0.0,), std=(1.0,))) * 255
+    # the neighbourhood's mean is 105: the dot stands 40 above it, times 0.4 to 1.6
+    assert 121 <= got[:, 4, 4].min() < 123 and 167 < got[:, 4, 4].max() <= 169
+    np.testing.assert_allclose(got[:, 0, 0], 100, atol=1e-3)
+
+
+def test_noise_is_as_strong_as_it_says_and_differs_between_faces() -> None:
+    got = augmented(np.full((300, 48, 48), 128, np.uint8), Augment(flip=0, noise=0.05)) - 128 / 255
+    strengths = got.std(axis=(1, 2))
+    assert strengths.min() < 0.002 and 0.047 < strengths.max() < 0.053
+    assert abs(got.mean()) < 1e-3 and abs(np.corrcoef(got[0].ravel(), got[1].ravel())[0, 1]) < 0.1
+
+
 def test_erasing_blanks_a_rectangle_in_the_share_it_says() -> None:
     white = np.full((400, 48, 48), 255, np.uint8)
     got = augmented(white, Augment(flip=0, erasing=0.25), InputSpec())
@@ -102,7 +126,7 @@ def test_erasing_blanks_a_rectangle_in_the_share_it_says() -> None:
 
 def test_a_grey_face_becomes_rgb_of_another_size_and_is_normalised(drawn: Drawn) -> None:
     spec = InputSpec(size=224, colour="rgb", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    got = transform(tensor(drawn.images[:2]), draw(NOTHING, 2, np.random.default_rng(0)), spec).numpy()
+    got = transform(tensor(drawn.images[:2]), draw(NOTHING, 2, np.random.default_rng(0), spec), spec).numpy()
     assert got.shape == (2, 3, 224, 224)
     back = got * np.reshape(spec.std, (1, 3, 1, 1)) + np.reshape(spec.mean, (1, 3, 1, 1))
     large = np.asarray(Image.fromarray(drawn.images[0]).resize((224, 224), Image.Resampling.BILINEAR)) / 255
@@ -111,8 +135,9 @@ def test_a_grey_face_becomes_rgb_of_another_size_and_is_normalised(drawn: Drawn)
 
 
 def test_turning_one_thing_on_leaves_the_others_as_they_were(drawn: Drawn) -> None:
-    first = draw(Augment(rotation=10, brightness=0.2), 28, np.random.default_rng(1))
-    second = draw(Augment(rotation=10, brightness=0.2, contrast=0.3, erasing=0.5), 28, np.random.default_rng(1))
+    first = draw(Augment(rotation=10, brightness=0.2), 28, np.random.default_rng(1), PLAIN)
+    more = Augment(rotation=10, brightness=0.2, contrast=0.3, sharpness=0.3, noise=0.1, erasing=0.5)
+    second = draw(more, 28, np.random.default_rng(1), PLAIN)
     np.testing.assert_array_equal(first.theta, second.theta)
     np.testing.assert_array_equal(first.brightness, second.brightness)
 

@@ -15,7 +15,7 @@ from facemotion.data.samples import Samples
 from facemotion.recipes.recipe import Augment
 
 EVERYTHING = Augment(
-    crop=0.8, rotation=10, shift=0.05, brightness=0.2, contrast=0.2, erasing=0.5, mixup=0.4, cutmix=1.0
+    crop=0.8, rotation=10, shift=0.05, brightness=0.2, contrast=0.2, noise=0.02, erasing=0.5, mixup=0.4, cutmix=1.0
 )
 
 

@@ -31,14 +31,16 @@ class Draws:
     """What is done to each sample of a batch.
 
     theta: (n, 2, 3), from places in the result to places in the picture, on a scale of -1 to 1; None leaves all as is.
-    mirrored: (n,). brightness, contrast: (n,) factors. erased: (n, 4): left, top, right, bottom as shares, all 0 for
-    none.
+    mirrored: (n,). brightness, contrast, sharpness: (n,) factors. noise: (n, 1, S, S), added to every channel.
+    erased: (n, 4): left, top, right, bottom as shares, all 0 for none.
     """
 
     theta: Numbers | None
     mirrored: NDArray[np.bool_] | None
     brightness: Numbers | None
     contrast: Numbers | None
+    sharpness: Numbers | None
+    noise: Numbers | None
     erased: Numbers | None
 
     def take(self, rows: NDArray[np.int64]) -> Self:
@@ -59,18 +61,20 @@ class Mixing:
     box: Numbers | None
 
 
-def draw(settings: Augment, count: int, random: np.random.Generator) -> Draws:
+def draw(settings: Augment, count: int, random: np.random.Generator, spec: InputSpec) -> Draws:
     """Draw what is done to each sample of a batch, mixing apart."""
     # always as many numbers, so that turning one thing on leaves the others as they were
     numbers = random.random((12, count), np.float32)
-    moved = settings.crop < 1 or settings.rotation > 0 or settings.shift > 0
+    moved = settings.crop < 1 or settings.widen > 0 or settings.rotation > 0 or settings.shift > 0
     mirrored = numbers[0] < settings.flip
     return Draws(
         theta=_theta(settings, mirrored, numbers[1:7]) if moved else None,
         mirrored=mirrored if settings.flip > 0 and not moved else None,
         brightness=_factor(settings.brightness, numbers[7]) if settings.brightness > 0 else None,
         contrast=_factor(settings.contrast, numbers[8]) if settings.contrast > 0 else None,
+        sharpness=_factor(settings.sharpness, numbers[10]) if settings.sharpness > 0 else None,
         erased=_erased(settings.erasing, numbers[9], random) if settings.erasing > 0 else None,
+        noise=_noise(settings.noise * numbers[11], random, spec.size) if settings.noise > 0 else None,
     )
 
 
@@ -133,7 +137,7 @@ def mix(
 def _theta(settings: Augment, mirrored: NDArray[np.bool_], numbers: Numbers) -> Numbers:
     """One map for cropping, turning, shifting and mirroring, so that pixels are sampled once."""
     angle = np.deg2rad(settings.rotation) * (2 * numbers[0] - 1)
-    side = settings.crop + (1 - settings.crop) * numbers[1]
+    side = settings.crop + (1 + settings.widen - settings.crop) * numbers[1]
     centre = (2 * numbers[2:4] - 1) * (1 - side) + 2 * settings.shift * (2 * numbers[4:6] - 1)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * side
     turn[:, 0] *= np.where(mirrored, -1, 1)
@@ -143,6 +147,10 @@ def _theta(settings: Augment, mirrored: NDArray[np.bool_], numbers: Numbers) -> 
 
 def _factor(change: float, numbers: Numbers) -> Numbers:
     return (1 + change * (2 * numbers - 1)).astype(np.float32)
+
+
+def _noise(strength: Numbers, random: np.random.Generator, size: int) -> Numbers:
+    return strength[:, None, None, None] * random.standard_normal((len(strength), 1, size, size), np.float32)
 
 
 def _erased(chance: float, numbers: Numbers, random: np.random.Generator) -> Numbers:
@@ -164,8 +172,14 @@ def _colour(images: torch.Tensor, draws: Draws) -> torch.Tensor:
         # about the mean of each picture, so that contrast leaves brightness as it is
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         images = torch.lerp(mean, images, _beside(images, draws.contrast).view(-1, 1, 1, 1))
-    changed = draws.brightness is not None or draws.contrast is not None
-    return images.clamp_(0, 1) if changed else images
+    if draws.sharpness is not None:
+        # towards the mean of each pixel's neighbourhood, or away from it
+        blurred = functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
+        images = torch.lerp(blurred, images, _beside(images, draws.sharpness).view(-1, 1, 1, 1))
+    if draws.noise is not None:
+        images = images + _beside(images, draws.noise)
+    changes = (draws.brightness, draws.contrast, draws.sharpness, draws.noise)
+    return images.clamp_(0, 1) if any(change is not None for change in changes) else images
 
 
 def _beside(images: torch.Tensor, numbers: NDArray[Any]) -> torch.Tensor:

@@ -124,7 +124,7 @@ class Loader:
     def _batch(self, chosen: NDArray[np.int64], random: np.random.Generator, mixing: bool) -> Batch:
         count = len(chosen)
         # drawn for the whole batch, also where this process makes but a part of it
-        draws = draw(self.augment, count, random) if self.augment else None
+        draws = draw(self.augment, count, random, self.spec) if self.augment else None
         pairs = draw_mixing(self.augment, count, random) if self.augment and mixing else None
         mine = np.array_split(np.arange(count), self.world_size)[self.rank]
         needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))

@@ -79,17 +79,22 @@ class Distill:
 class Augment:
     """What is done to a batch of crops while training; 0 turns a thing off.
 
-    crop: smallest side of a random resized crop, as a share of the whole (1 is off). flip: chance of mirroring.
-    rotation: degrees. shift: share of the side. brightness, contrast: largest relative change. erasing: chance of
-    a blank rectangle. mixup, cutmix: alpha of the Beta distribution. plain_epochs: the last epochs, without mixing.
+    crop: smallest side of a random resized crop, as a share of the whole (1 is off). widen: how much larger than the
+    whole it may be, its border going on. flip: chance of mirroring. rotation: degrees. shift: share of the side.
+    brightness, contrast: largest relative change. sharpness: largest change, down to blurred and up to sharpened.
+    noise: largest standard deviation of a pixel, white being 1. erasing: chance of a blank rectangle. mixup, cutmix:
+    alpha of the Beta distribution. plain_epochs: the last epochs, without mixing.
     """
 
     crop: float = 1.0
+    widen: float = 0.0
     flip: float = 0.5
     rotation: float = 0.0
     shift: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    sharpness: float = 0.0
+    noise: float = 0.0
     erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
