@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from facemotion.data.reading import read_data
     from facemotion.data.samples import Samples
     from facemotion.detectors.detector import FaceDetector, list_detectors
+    from facemotion.evaluation.evaluator import Evaluator
+    from facemotion.evaluation.report import Report
     from facemotion.inputs import InputSpec
     from facemotion.labels import LabelSet
     from facemotion.recipes.recipe import Recipe
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "Box": "facemotion.boxes",
     "EmotionRecognizer": "facemotion.recognizer",
+    "Evaluator": "facemotion.evaluation.evaluator",
     "Face": "facemotion.results",
     "FaceDetector": "facemotion.detectors.detector",
     "FaceEmotion": "facemotion.results",
@@ -52,6 +55,7 @@ _HOME_OF = {
     "InputSpec": "facemotion.inputs",
     "LabelSet": "facemotion.labels",
     "Recipe": "facemotion.recipes.recipe",
+    "Report": "facemotion.evaluation.report",
     "Samples": "facemotion.data.samples",
     "Trainer": "facemotion.training.trainer",
     "list_backbones": "facemotion.backbones.network",
@@ -68,6 +72,7 @@ __all__ = [
     "DeviceError",
     "DownloadError",
     "EmotionRecognizer",
+    "Evaluator",
     "Face",
     "FaceDetector",
     "FaceEmotion",
@@ -81,6 +86,7 @@ __all__ = [
     "PluginError",
     "Recipe",
     "RecipeError",
+    "Report",
     "Samples",
     "Trainer",
     "TrainingError",

@@ -83,6 +83,11 @@ class LabelSet:
         """The name, where these labels in this order are a known set."""
         return next((name for name, labels in _KNOWN.items() if labels == self.labels), None)
 
+    @property
+    def emotions(self) -> bool:
+        """Whether every label is one of the known emotions, in any spelling: none of them is the user's own."""
+        return all(_key(label) in _ALIASES for label in self.labels)
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from facemotion.cli.progress import Progress
 
 if TYPE_CHECKING:
     from facemotion.data.prepare import Photos, Preparation
@@ -54,7 +55,7 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
     from facemotion.data.audit_text import describe
 
     samples = _read(source, skip_bad, **reading)
-    with _Progress() as progress:
+    with Progress() as progress:
         audit = audit_of(samples, skip_bad=skip_bad, progress=progress)
     click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else describe(audit))
     if out is not None:
@@ -145,7 +146,7 @@ def prepare(
     faults = [str(fault) for fault in found.faults]
     channels = 1 if colour == "grey" else 3
     spec = InputSpec(size, colour, margin, align, (0.5,) * channels, (0.5,) * channels)
-    with _Progress() as progress:
+    with Progress() as progress:
         done = write_faces(
             found,
             out,
@@ -203,30 +204,6 @@ def _frames(path: Path) -> Iterator[tuple[float, Pixels]]:
     from facemotion.video.frames import read_frames
 
     return ((frame.time, frame.image) for frame in read_frames(path))
-
-
-class _Progress:
-    """A bar on a terminal; elsewhere a line at every tenth part."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._tenth = 0
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-
-    def __call__(self, done: int, count: int) -> None:
-        if sys.stderr.isatty():
-            if self._bar is None:
-                self._bar = click.progressbar(length=count, label="faces", file=sys.stderr).__enter__()
-            self._bar.update(1)
-        elif done * 10 // count > self._tenth:
-            self._tenth = done * 10 // count
-            click.echo(f"{done:,} of {count:,} pictures", err=True)
 
 
 def _describe(done: Preparation, faults: list[str]) -> str:

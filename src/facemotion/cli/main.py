@@ -18,6 +18,10 @@ from facemotion.version import __version__
 # where each command lives, and its line in the help, which is shown without importing it
 _COMMANDS = {
     "train": ("facemotion.cli.train", "Train a network on faces of your own; stop and go on at any moment."),
+    "evaluate": (
+        "facemotion.cli.evaluate",
+        "Judge weights on faces with labels, with intervals, leaks and calibration.",
+    ),
     "weights": ("facemotion.cli.weights", "See, fetch, verify, convert and pack weights."),
     "export": ("facemotion.cli.export", "Write weights as an ONNX file, checked against torch."),
     "data": ("facemotion.cli.data", "Look into data sets of faces, and prepare them for a training."),

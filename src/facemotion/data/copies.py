@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,20 +64,40 @@ def near_pairs(samples: Samples, thumbnails: Pixels | None = None) -> NDArray[np
     # of exact copies the first one speaks for all
     first = np.unique(samples.digests, return_index=True)[1]
     first.sort()
-    signs = _hash_signs(small[first].astype(np.float32))
-    centred = small[first] - small[first].mean(axis=(1, 2), dtype=np.float32, keepdims=True)
-    centred /= np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-3)
+    looks = _Looks.of(small[first])
+    return first[_alike(looks, looks, once=True)]
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Pictures in the two forms in which they are compared."""
+
+    signs: NDArray[np.float32]
+    centred: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, thumbnails: Pixels) -> _Looks:
+        centred = thumbnails - thumbnails.mean(axis=(1, 2), dtype=np.float32, keepdims=True)
+        centred /= np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-3)
+        return cls(_hash_signs(thumbnails.astype(np.float32)), centred)
+
+
+def _alike(left: _Looks, right: _Looks, *, once: bool = False) -> NDArray[np.int64]:
+    """(m, 2): positions of pictures that are alike; `once`, of a set and itself: each pair once, none with itself."""
     found: list[NDArray[np.int64]] = []
-    block = max(_HASHES_AT_ONCE // max(len(first), 1), 1)
-    for start in range(0, len(first), block):
+    block = max(_HASHES_AT_ONCE // max(len(right.signs), 1), 1)
+    for start in range(0, len(left.signs), block):
+        after = start if once else 0
         # of signs +1 and -1 the product counts the bits that agree less those that differ
-        agreement = signs[start : start + block] @ signs[start:].T
-        pairs = np.argwhere(agreement >= signs.shape[1] - 2 * _MAX_BITS)
-        pairs = pairs[pairs[:, 1] > pairs[:, 0]] + start
+        agreement = left.signs[start : start + block] @ right.signs[after:].T
+        pairs = np.argwhere(agreement >= left.signs.shape[1] - 2 * _MAX_BITS)
+        pairs += np.array([start, after])
+        if once:
+            pairs = pairs[pairs[:, 1] > pairs[:, 0]]
         for at in range(0, len(pairs), _THUMBNAILS_AT_ONCE):
             some = pairs[at : at + _THUMBNAILS_AT_ONCE]
-            correlation = np.einsum("nij,nij->n", centred[some[:, 0]], centred[some[:, 1]])
-            found.append(first[some[correlation >= _MIN_CORRELATION]])
+            correlation = np.einsum("nij,nij->n", left.centred[some[:, 0]], right.centred[some[:, 1]])
+            found.append(some[correlation >= _MIN_CORRELATION])
     return np.concatenate(found) if found else np.empty((0, 2), np.int64)
 
 
@@ -114,3 +135,11 @@ def join_groups(groups: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[
 def has_copy_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
     """(n,): which samples have an exact copy of their picture among the others, in whatever layout these are."""
     return np.isin(samples.digests, others.digests)
+
+
+def has_near_copy_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
+    """(n,): which samples have a picture among the others that is exactly or nearly the same."""
+    found = has_copy_in(samples, others)
+    looks = [_Looks.of(each.crops(_THUMBNAIL)[..., 0]) for each in (samples, others)]
+    found[_alike(*looks)[:, 0]] = True
+    return found

@@ -41,6 +41,7 @@ def read_data(
     labels: LabelSet | str | Iterable[str] | None = None,
     label_rule: str | None = None,
     skip_bad: bool = False,
+    one_class: bool = False,
 ) -> Samples:
     """The samples of a data set of faces, whatever its layout. Pictures are read when they are asked for.
 
@@ -52,6 +53,7 @@ def read_data(
     labels: a known label set or your own, which must have every class that occurs. `Samples.restrict` drops classes.
     label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
+    one_class: a single class is enough; without it that is a fault, unless `labels` are given.
     """
     wanted = None if labels is None else LabelSet.of(labels)
     faults = Faults(skip=skip_bad)
@@ -59,7 +61,7 @@ def read_data(
         samples = _of_samples(source, wanted, label_rule, faults)
     else:
         samples = _read(Path(source), format, wanted, label_rule, faults)
-        if len(samples) and wanted is None:
+        if len(samples) and wanted is None and not one_class:
             _require_two_classes(samples, faults)
     if not len(samples):
         raise DataError("no usable face in it", samples.source, "at least one", f"none, and {len(faults.found)} faults")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # told apart by people who see fewer colours, and in grey (Okabe and Ito)
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 _SMALL, _LARGE = 15, 20
+_CAPTION, _CAPTION_LINE = 13, 16
 _CELL, _GAP = 64, 2
 
 
@@ -52,13 +54,19 @@ def contact_sheet(samples: Samples, title: str, *, columns: int = 16, rows: int 
     return tile(samples.crops(spec, chosen), f"{title}: {count:,} of {len(samples):,}", columns)
 
 
-def tile(pictures: Pixels, title: str, columns: int) -> Pixels:
-    """Pictures (n, S, S, 3) side by side under a title."""
-    step, head = pictures.shape[1] + _GAP, 34
+def tile(pictures: Pixels, title: str, columns: int, captions: Sequence[str] = ()) -> Pixels:
+    """Pictures (n, S, S, 3) side by side under a title, each with a caption below it where there are captions."""
+    side, head = pictures.shape[1], 34
+    below = _CAPTION_LINE * max((caption.count("\n") + 1 for caption in captions), default=0)
+    across, down = side + _GAP, side + below + _GAP
     lines = max(-(-len(pictures) // columns), 1)
-    sheet = Image.new("RGB", (columns * step + _GAP, head + lines * step + _GAP), "white")
-    ImageDraw.Draw(sheet).text((8, head / 2), title, "black", ImageFont.load_default(_LARGE), "lm")
+    sheet = Image.new("RGB", (columns * across + _GAP, head + lines * down + _GAP), "white")
+    canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(_CAPTION)
+    canvas.text((8, head / 2), title, "black", ImageFont.load_default(_LARGE), "lm")
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        sheet.paste(Image.fromarray(picture), (_GAP + column * step, head + row * step))
+        left, top = _GAP + column * across, head + row * down
+        sheet.paste(Image.fromarray(picture), (left, top))
+        for number, line in enumerate(captions[index].split("\n") if captions else ()):
+            canvas.text((left + 2, top + side + number * _CAPTION_LINE), line, "black", font)
     return np.array(sheet)

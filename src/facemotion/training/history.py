@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facemotion.evaluation.metrics import row_shares
+from facemotion.evaluation.plots import as_png, new_figure
 from facemotion.recipes.recipe import Stop
 from facemotion.training.checkpoint import write_whole
 
@@ -86,10 +88,7 @@ def _short(value: float) -> str:
 
 def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
     """Loss and accuracy over the epochs. Lines differ in dash as well as colour."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
     numbers = [row.epoch for row in epochs]
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(numbers, [getattr(row, f"train_{what}") for row in epochs], "--", label="training (augmented)")
@@ -99,10 +98,7 @@ def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    picture = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return as_png(figure)
 
 
 class TensorBoard:
@@ -124,10 +120,8 @@ class TensorBoard:
         for name, value in asdict(row).items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, row.epoch)
-        shares = confusion / confusion.sum(axis=1, keepdims=True).clip(1)
-        self._writer.add_image(
-            "confusion", (255 * (1 - shares)).astype("uint8").repeat(24, 0).repeat(24, 1), row.epoch, dataformats="HW"
-        )
+        dark = (255 * (1 - row_shares(confusion))).astype("uint8")
+        self._writer.add_image("confusion", dark.repeat(24, 0).repeat(24, 1), row.epoch, dataformats="HW")
         self._writer.flush()
 
     def faces(self, sheet: NDArray[Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facemotion.evaluation.metrics import accuracy, macro_f1
 from facemotion.training.optim import LearningRate, build_optimizer
 
 if TYPE_CHECKING:
@@ -31,14 +32,12 @@ class Validation:
 
     @property
     def accuracy(self) -> float:
-        return float(self.confusion.trace() / max(self.confusion.sum(), 1))
+        return accuracy(self.confusion)
 
     @property
     def macro_f1(self) -> float:
         """The mean over the classes that occur."""
-        hits, truth, said = self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
-        f1 = 2 * hits / np.maximum(truth + said, 1)
-        return float(f1[truth > 0].mean()) if (truth > 0).any() else 0.0
+        return macro_f1(self.confusion)
 
     def score(self, metric: str) -> float:
         """The figure that picks the best epoch; larger is better."""

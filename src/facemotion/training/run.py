@@ -195,14 +195,13 @@ class Run:
     def _keep_best(self, result: Validation) -> None:
         if not self._together.first:
             return
-        judged_on = {"data": self._validation.source, "split": _split(self._validation)}
-        figures = {"count": len(self._validation), "accuracy": result.accuracy, "macro_f1": result.macro_f1}
+        figures = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
             trained_on=(self._told_of(self._training),),
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
-            metrics=({**judged_on, "label_rule": self._recipe.label_rule, **figures},),
+            metrics=({**self._told_of(self._validation), **figures},),
         )
         net: EmotionNet = self._loop.judged
         name = self._out.resolve().name

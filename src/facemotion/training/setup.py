@@ -16,7 +16,6 @@ from facemotion.classifier import Classifier
 from facemotion.data.reading import read_data
 from facemotion.data.splits import split_samples
 from facemotion.errors import DataError, RecipeError, TrainingError
-from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
 from facemotion.weights.spec import Head, Packing, WeightsConfig
 
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
     from facemotion.data.loaders import Batch
     from facemotion.data.samples import Samples
+    from facemotion.labels import LabelSet
     from facemotion.recipes.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 _TEST = "PrivateTest"
-_EMOTIONS = {label for known in LabelSet.known().values() for label in known}
 
 
 def training_data(
@@ -79,7 +78,7 @@ def _part(samples: Samples, name: str, splits: list[str]) -> Samples:
 def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split: str | None = None) -> Samples:
     """The samples numbered as the network will be. Known emotions may be left out; one's own labels must fit."""
     wanted = recipe.label_set
-    if not all(label in _EMOTIONS for label in wanted):
+    if not wanted.emotions:
         return read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
     return read_data(source, label_rule=recipe.label_rule, split=split).restrict(wanted)
 

@@ -1,0 +1,137 @@
+"""A calibrated copy of weights: the same tensors with another temperature."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facemotion.classifier import Classifier
+from facemotion.errors import DataError, WeightsError
+from facemotion.evaluation.calibration import (
+    calibration_error,
+    fit_temperature,
+    log_loss,
+    log_probabilities,
+    reliability,
+)
+from facemotion.evaluation.reading import is_test, read_faces, split_name
+from facemotion.evaluation.views import probabilities_of
+from facemotion.version import __version__
+from facemotion.weights.folder import read_config, read_folder, write_folder
+from facemotion.weights.sources import resolve
+from facemotion.weights.spec import CONFIG, MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facemotion.data.samples import Samples
+    from facemotion.weights.spec import WeightsConfig
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibrate` did: on which faces, the temperature before and after, and what became of the figures.
+
+    ece_before, ece_after: expected calibration error; log_loss likewise: mean negative log-likelihood. They are those
+    of the faces that the one number was fitted on: what the error is on others an evaluation of the copy says.
+    """
+
+    weights: str
+    out: str
+    data: str
+    split: str | None
+    label_rule: str | None
+    count: int
+    temperature_before: float
+    temperature: float
+    ece_before: float
+    ece_after: float
+    log_loss_before: float
+    log_loss_after: float
+
+
+def calibrate(
+    weights: str | os.PathLike[str],
+    data: Samples | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    label_rule: str | None = None,
+    batch_size: int = 64,
+    device: str = "auto",
+    progress: Callable[[int, int], object] | None = None,
+) -> Calibration:
+    """Fit the temperature on the validation split and write a calibrated copy of the weights into the folder `out`.
+
+    The tensors are copied byte by byte, packed ones stay packed, and the weights that came in are never changed.
+    Without `split` it is the data's validation split, or all of it where it has no splits; a test split is refused.
+    """
+    target = Path(out)
+    source = resolve(weights)
+    config, tensors = read_folder(source.folder, source.pins)
+    _refuse_to_overwrite(target, source.folder, config.files.get(MODEL))
+    samples = _validation(read_faces(data, config.label_set, label_rule), split, config)
+    classifier = Classifier.load(weights, device=device)
+    before = probabilities_of(classifier, samples.crops, len(samples), batch_size=batch_size, progress=progress)
+    factor = fit_temperature(before, samples.targets)
+    after = np.exp(log_probabilities(before, factor))
+    done = Calibration(
+        weights=os.fspath(weights),
+        out=str(target),
+        data=samples.source,
+        split=split_name(samples),
+        label_rule=samples.label_rule,
+        count=len(samples),
+        temperature_before=config.temperature,
+        temperature=config.temperature * factor,
+        ece_before=calibration_error(reliability(before, samples.targets)),
+        ece_after=calibration_error(reliability(after, samples.targets)),
+        log_loss_before=log_loss(before, samples.targets),
+        log_loss_after=log_loss(before, samples.targets, factor),
+    )
+    told: dict[str, Any] = {
+        "data": done.data,
+        "split": done.split or "",
+        "label_rule": done.label_rule,
+        "count": done.count,
+    }
+    told |= {"temperature": done.temperature, "ece_before": done.ece_before, "ece_after": done.ece_after}
+    # what an earlier calibration found is no longer true
+    metrics = (*(each for each in config.metrics if "temperature" not in each), told)
+    write_folder(
+        target,
+        dataclasses.replace(config, temperature=done.temperature, metrics=metrics, facemotion_version=__version__),
+        tensors,
+    )
+    return done
+
+
+def _refuse_to_overwrite(target: Path, source: Path, tensors: str | None) -> None:
+    if target.resolve() == source.resolve():
+        raise WeightsError(f"{target} holds the weights themselves, which are never changed: name another folder")
+    if (target / CONFIG).exists() and read_config(target).files.get(MODEL) != tensors:
+        raise WeightsError(f"{target} holds other weights already: name another folder")
+
+
+def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> Samples:
+    """The faces to fit on, numbered as the weights are."""
+    names = [name for name in samples.split_counts() if name]
+    chosen = samples.select(split or "val") if split is not None or len(names) > 1 else samples
+    if any(is_test(samples, name) for name in chosen.split_counts() if name):
+        wanted = "a validation split (a temperature fitted on the test faces says nothing of others)"
+        raise DataError("this is the test part", samples.source, wanted, split_name(chosen))
+    if not len(chosen):
+        raise DataError("no face to fit on", samples.source, "at least one", "none")
+    unknown = [label for label, count in chosen.counts().items() if count and label not in config.label_set]
+    if unknown:
+        wanted = f"faces of {', '.join(config.labels)} alone (Samples.restrict leaves out others)"
+        raise DataError("labels that the weights don't know", samples.source, wanted, ", ".join(unknown))
+    numbered = chosen.restrict(config.label_set)
+    if any(each.get("fingerprint") == numbered.fingerprint for each in config.trained_on):
+        raise DataError("the weights were trained on these faces", samples.source, "a validation split", split)
+    return numbered

@@ -1,0 +1,122 @@
+"""What a training has seen: the split that chose its epoch, and copies of the judged faces in its training data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facemotion.data.copies import has_copy_in, has_near_copy_in
+from facemotion.errors import DataError
+from facemotion.evaluation.metrics import accuracy_of
+from facemotion.evaluation.reading import read_faces, split_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.data.samples import Samples
+    from facemotion.weights.spec import WeightsConfig
+
+logger = logging.getLogger(__name__)
+
+# splits that are the same faces wherever they lie
+_FAMOUS = ("PublicTest", "PrivateTest")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Judged faces with a copy in the training data, and the accuracy with and without them.
+
+    training_data, training_split, training_count: what was searched. is_what_was_trained_on: whether it has the
+    fingerprint that the weights tell of, None where they tell of none.
+    exact: faces with a copy to the pixel; near: with one that is nearly the same, the exact ones counted too.
+    without_exact, without_near: accuracy without these faces, with its interval and count. places: of the near ones.
+    """
+
+    training_data: str
+    training_split: str | None
+    training_count: int
+    is_what_was_trained_on: bool | None
+    exact: int
+    near: int
+    accuracy: dict[str, Any]
+    without_exact: dict[str, Any]
+    without_near: dict[str, Any]
+    places: tuple[str, ...]
+
+
+def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
+    """The words of the weights for the split that chose their epoch, where these samples are it; else None.
+
+    They are it where the fingerprint that the weights tell of is theirs; without one, where the split's name and the
+    data's are. The splits of FER-2013 are known by their names, wherever they lie and whatever the label rule.
+    """
+    if not config.chosen_on:
+        return None
+    split = split_name(samples) or ""
+    for told in config.metrics:
+        if f"{told.get('data', '')} {told.get('split', '')}".strip() != config.chosen_on:
+            continue
+        if told.get("fingerprint"):
+            same = told["fingerprint"] == _fingerprint(samples, config)
+        else:
+            same = split == told.get("split") != "" and Path(str(told.get("data"))).name == Path(samples.source).name
+        if same:
+            return config.chosen_on
+    *_, last = config.chosen_on.split()
+    return config.chosen_on if split == last and split in _FAMOUS else None
+
+
+def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
+    """Whether the weights were trained on just these samples; None where they don't tell."""
+    told = [each["fingerprint"] for each in config.trained_on if each.get("fingerprint")]
+    return _fingerprint(samples, config) in told if told else None
+
+
+def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
+    """As a training of these weights would take it."""
+    _ = samples.digests  # read once, and kept by what is made of the samples
+    return samples.restrict(config.label_set).fingerprint
+
+
+def find_leak(
+    config: WeightsConfig,
+    samples: Samples,
+    right: NDArray[np.bool_],
+    training_data: Samples | str | os.PathLike[str],
+) -> Leak:
+    """Look for the samples in the training split of the data that the weights were trained on, or in all of it."""
+    training = _read_training(config, training_data)
+    exact, near = has_copy_in(samples, training), has_near_copy_in(samples, training)
+    known = trained_on(config, training)
+    if known is False:
+        logger.warning("%s is not what the weights say they were trained on", training.source)
+    return Leak(
+        training_data=training.source,
+        training_split=split_name(training),
+        training_count=len(training),
+        is_what_was_trained_on=known,
+        exact=int(exact.sum()),
+        near=int(near.sum()),
+        accuracy=accuracy_of(right),
+        without_exact=accuracy_of(right[~exact]),
+        without_near=accuracy_of(right[~near]),
+        places=tuple(samples.place(int(index)) for index in np.flatnonzero(near)),
+    )
+
+
+def _read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
+    rule = next((each.get("label_rule") for each in config.trained_on), None)
+    try:
+        training = read_faces(data, config.label_set, rule)
+    except DataError:
+        # copies are found by their pixels alone: the votes that this rule needs may be elsewhere
+        training = read_faces(data, config.label_set)
+    try:
+        return training.select("train")
+    except LookupError:
+        return training

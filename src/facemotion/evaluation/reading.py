@@ -1,0 +1,48 @@
+"""The faces of an evaluation: read for the weights that are to be judged, and the split that is meant."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from facemotion.data.reading import read_data
+from facemotion.errors import DataError
+
+if TYPE_CHECKING:
+    from facemotion.data.samples import Samples
+    from facemotion.labels import LabelSet
+
+
+def read_faces(data: Samples | str | os.PathLike[str], labels: LabelSet, label_rule: str | None = None) -> Samples:
+    """All of a data set. Known emotions keep the data's own label set; labels of one's own must be the weights'."""
+    return read_data(data, labels=None if labels.emotions else labels, label_rule=label_rule, one_class=True)
+
+
+def choose_split(samples: Samples, split: str | None) -> Samples:
+    """The faces to judge: the split that is named, else the test split, else all where the data has no splits."""
+    names = [name for name in samples.split_counts() if name]
+    if split is not None:
+        chosen = samples.select(split)
+    elif len(names) < 2:
+        chosen = samples
+    else:
+        try:
+            chosen = samples.select("test")
+        except LookupError:
+            raise DataError("which split is meant?", samples.source, " or ".join(names), "none named") from None
+    if not len(chosen):
+        raise DataError("no face to judge", samples.source, "at least one", "none")
+    return chosen
+
+
+def split_name(samples: Samples) -> str | None:
+    """The data's own name of the split that these samples are; None where it has none."""
+    return "/".join(name for name in samples.split_counts() if name) or None
+
+
+def is_test(samples: Samples, name: str) -> bool:
+    """Whether a split is the one that "test" finds."""
+    try:
+        return samples.find_split("test") == name
+    except LookupError:
+        return False

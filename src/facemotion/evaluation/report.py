@@ -1,0 +1,165 @@
+"""`Report`: the figures of an evaluation with everything they depend on, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facemotion.errors import FacemotionError
+from facemotion.evaluation import report_text
+from facemotion.evaluation.plots import (
+    confusion_plot,
+    mistakes_sheet,
+    plots_are_possible,
+    reliability_plot,
+    slices_plot,
+)
+from facemotion.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facemotion.evaluation.calibration import Bin
+    from facemotion.evaluation.label_sets import Judged
+    from facemotion.evaluation.leak import Leak
+    from facemotion.evaluation.slices import Slicing
+    from facemotion.results import Pixels
+
+logger = logging.getLogger(__name__)
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A face that was classified wrong: where it is, what it is, and what the network was how sure of."""
+
+    place: str
+    truth: str
+    said: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Photos instead of crops: what detector looked for faces, in how many photos it found one, and the accuracy where
+    it did and over all photos, where no face found is a mistake. Of several faces the largest is judged.
+    """
+
+    detector: str
+    photos: int
+    with_face: int
+    found_share: float
+    found_ci95: tuple[float, float]
+    accuracy_found: float | None
+    accuracy_all: float
+    accuracy_all_ci95: tuple[float, float]
+    without_face: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `Evaluator.evaluate` found. None stands for what can't be computed or was not asked for; `notes` say why.
+
+    weights, weights_sha256, temperature: what was judged; the hash is that of its tensors, for weights in a folder.
+    data, data_fingerprint, split, label_rule: on what. chosen_on: the split that chose the epoch of the weights, and
+    selected_split whether it is the judged one. tta: "flip", "ten-crop" or None. label_sets: how labels that differ
+    were brought together.
+    count: faces judged. accuracy, accuracy_ci95 (Wilson), top2, macro_f1 (mean over the classes that occur),
+    weighted_f1 (by their faces), ece (over `reliability`), log_loss.
+    labels, confusion (rows: truth), per_class: {label: {precision, recall, f1, support}}.
+    mistakes: those of which the network was surest. leak, slices, pipeline: where they were asked for.
+    truth, probabilities: (count,) and (count, K), for figures of your own; places: where each face is. worst: the faces
+    of `mistakes`.
+    """
+
+    weights: str
+    weights_sha256: str | None
+    temperature: float
+    data: str
+    data_fingerprint: str
+    split: str | None
+    label_rule: str | None
+    chosen_on: str | None
+    selected_split: bool
+    tta: str | None
+    label_sets: Judged = field(repr=False)
+    count: int
+    accuracy: float | None
+    accuracy_ci95: tuple[float, float] | None
+    top2: float | None
+    macro_f1: float | None
+    weighted_f1: float | None
+    ece: float | None
+    log_loss: float | None
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64] = field(repr=False)
+    per_class: dict[str, dict[str, Any]] = field(repr=False)
+    reliability: tuple[Bin, ...] = field(repr=False)
+    mistakes: tuple[Mistake, ...] = field(repr=False)
+    leak: Leak | None
+    slices: tuple[Slicing, ...] | None
+    pipeline: Pipeline | None
+    notes: tuple[str, ...]
+    truth: NDArray[np.int64] = field(repr=False)
+    probabilities: NDArray[np.float64] = field(repr=False)
+    places: tuple[str, ...] = field(repr=False)
+    worst: Pixels = field(repr=False)
+
+    def __str__(self) -> str:
+        return report_text.plain(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as report.json has them; shares are rounded to six digits."""
+        hidden = ("truth", "probabilities", "places", "worst", "label_sets", "confusion")
+        values: dict[str, Any] = {"facemotion_version": __version__}
+        values |= {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name not in hidden}
+        values |= {"label_sets": self.label_sets.to_dict(), "confusion": self.confusion.tolist()}
+        plain: dict[str, Any] = _plain(values)
+        return plain
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write report.json, report.md, mistakes.png and, where matplotlib is installed, plots. Gives their paths.
+
+        The same evaluation writes the same bytes.
+        """
+        target = Path(folder)
+        pictures = {"mistakes.png": mistakes_sheet(self.worst, self.mistakes)} if self.mistakes else {}
+        if plots_are_possible():
+            pictures["confusion.png"] = confusion_plot(self.confusion, self.labels)
+            pictures["reliability.png"] = reliability_plot(self.reliability, self.ece)
+            if self.slices:
+                pictures["slices.png"] = slices_plot(self.slices, self.accuracy)
+        else:
+            logger.warning("no plots without matplotlib: pip install 'facemotion[train]'")
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        files = {"report.json": f"{text}\n".encode(), "report.md": report_text.markdown(self, pictures).encode()}
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            for name, data in (files | pictures).items():
+                part = target / f"{name}.part"
+                part.write_bytes(data)
+                part.replace(target / name)
+        except OSError as error:
+            raise FacemotionError(f"{target}: the report can't be written: {error.strerror or error}") from error
+        return [target / name for name in (*files, *pictures)]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain({each.name: getattr(value, each.name) for each in dataclasses.fields(value)})
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, _DIGITS)
+    return value
