@@ -143,8 +143,6 @@ def verify(names: tuple[str, ...]) -> int:
         except FacemotionError as error:
             damaged += 1
             click.echo(f"facemotion: {error}", err=True)
-    if not names and not any(where(entry) for entry in catalogue().entries.values()):
-        click.echo("no weights are on this machine yet: facemotion weights fetch NAME", err=True)
     return 1 if damaged else 0
 
 
