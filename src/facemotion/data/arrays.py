@@ -88,8 +88,8 @@ def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Fault
     else:
         values = values.reshape(-1)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            index = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DataError("wrong label", f"{targets_file}: item {index}", "a whole number", str(values[index]))
+            first = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise DataError("wrong label", f"{targets_file}: item {first}", "a whole number", str(values[first]))
         known = labels or _labels_beside(file, None if values.dtype.kind in "US" else int(values.max(initial=0)) + 1)
     if values.dtype.kind in "US":
         places = {
