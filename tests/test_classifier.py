@@ -195,6 +195,21 @@ def test_a_config_that_lies_about_the_tensors_is_named(folder: Path, changes: di
         Classifier.load(folder)
 
 
+def test_weights_that_are_no_numbers_are_refused(folder: Path) -> None:
+    classifier = Classifier.load(folder)
+    with torch.no_grad():
+        classifier.net.head[-1].bias[0] = float("nan")
+    classifier.save(folder)
+    with pytest.raises(ConfigError, match=r"not finite: head\.1\.bias"):
+        Classifier.load(folder)
+
+
+def test_the_folder_of_a_training_leads_to_its_weights(folder: Path) -> None:
+    folder.rename(folder.with_name("best"))
+    with pytest.raises(ConfigError, match=r"the folder of a training, whose weights are .*best"):
+        Classifier.load(folder.parent)
+
+
 def test_a_folder_without_weights_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="got an empty folder"):
         Classifier.load(tmp_path)

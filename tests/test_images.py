@@ -99,6 +99,11 @@ def test_an_orientation_that_means_nothing_is_ignored(small: np.ndarray, value: 
     assert np.array_equal(read_image(encode(Image.fromarray(small), "PNG", exif=exif)), small)
 
 
+def test_alpha_that_is_multiplied_in_already() -> None:
+    image = Image.new("LA", (1, 1), (40, 128))
+    assert read_image(image.convert("La")).tolist() == [[[147] * 3]]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha_lies_over_white(mode: str) -> None:
     pixels = {"RGBA": [(200, 0, 0, 255), (200, 0, 0, 0), (200, 0, 0, 128)], "LA": [(40, 255), (40, 0), (40, 128)]}[mode]
@@ -222,6 +227,24 @@ def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
     assert "MAX_MEGAPIXELS" in str(caught.value)
 
 
+def test_what_pillow_itself_refuses_is_said_so() -> None:
+    huge = encode(Image.new("1", (20_000, 10_000)), "PNG")
+    with pytest.raises(ImageError, match=r"too large: expected .*PIL\.Image\.MAX_IMAGE_PIXELS as well"):
+        read_image(huge, max_megapixels=1000)
+
+
+def test_a_file_object_that_can_t_be_read(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "a").open("wb") as file,
+        pytest.raises(ImageError, match=r"an open binary file, got .*read"),
+    ):
+        read_image(file)
+    closed = io.BytesIO(b"anything")
+    closed.close()
+    with pytest.raises(ImageError, match="closed file"):
+        read_image(closed)
+
+
 def test_the_limit_can_be_changed_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_MEGAPIXELS", 0.5)
     small = Image.new("RGB", (1000, 1000))
@@ -232,15 +255,16 @@ def test_the_limit_can_be_changed_for_all(monkeypatch: pytest.MonkeyPatch) -> No
     assert read_image(small, max_megapixels=2).shape == (1000, 1000, 3)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_header_tells_the_size_that_the_picture_will_have(
-    small: np.ndarray, tmp_path: Path, orientation: int
+    small: np.ndarray, tmp_path: Path, name: str, orientation: int
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(small).save(tmp_path / "a.jpg", exif=exif)
-    height, width = read_image(tmp_path / "a.jpg").shape[:2]
-    assert image_info(tmp_path / "a.jpg") == (width, height, False)
+    Image.fromarray(small).save(tmp_path / name, exif=exif)
+    height, width = read_image(tmp_path / name).shape[:2]
+    assert image_info(tmp_path / name) == (width, height, False)
 
 
 def test_a_header_tells_whether_there_is_colour_and_what_is_no_picture(small: np.ndarray, tmp_path: Path) -> None:

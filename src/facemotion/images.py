@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.errors import ImageError
 
@@ -28,6 +29,7 @@ _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 _WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
 
 _ORIENTATION = 0x0112
+_TIFF_SIZE = (0x0100, 0x0101)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -60,7 +62,8 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
     """Width, height (as shown upright) and whether it is grey, from a picture's header; its pixels are not read."""
     place = os.fspath(path)
     with _open(_read_bytes(path, place), place) as image:
-        width, height = image.size
+        # a TIFF's header, since Pillow's size of one is turned already or not, as its version likes
+        width, height = (image.tag_v2[tag] for tag in _TIFF_SIZE) if isinstance(image, TiffImageFile) else image.size
         if width != height and _orientation(image) in (5, 6, 7, 8):
             width, height = height, width
         return width, height, image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
@@ -102,6 +105,9 @@ def _open(data: bytes, place: str | None) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError("not a picture", place, expected=_READABLE, got=_describe(data)) from None
+    except Image.DecompressionBombError as error:
+        remedy = "a picture that Pillow lets through: raise PIL.Image.MAX_IMAGE_PIXELS as well as max_megapixels"
+        raise ImageError("the picture is too large", place, remedy, _reason(error)) from error
     except Exception as error:  # Pillow's parsers raise whatever a hostile header makes them stumble over
         raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
 
@@ -118,7 +124,10 @@ def _read_bytes(source: Any, place: str | None) -> bytes:
             raise ImageError("the file can't be opened", place, got=_reason(error)) from error
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
-    data = source.read() if hasattr(source, "read") else source
+    try:
+        data = source.read() if hasattr(source, "read") else source
+    except (OSError, ValueError) as error:  # ValueError: the file is closed already
+        raise ImageError("the file can't be read", expected="an open binary file", got=_reason(error)) from error
     if not isinstance(data, bytes):
         kinds = "a path, bytes, a binary file, a PIL image or a numpy array"
         raise ImageError("not a picture", expected=kinds, got=type(data).__name__)
@@ -150,7 +159,7 @@ def _upright_rgb(image: Image.Image) -> Pixels:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = Image.fromarray(_to_8_bit(np.asarray(image), image.mode))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        layer = image.convert("RGBA")
+        layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.new("RGB", layer.size, "white")
         image.paste(layer, mask=layer.getchannel("A"))
     if image.mode != "RGB":

@@ -152,6 +152,8 @@ def test_wrong_names_and_arguments_are_explained() -> None:
         build_backbone("torchvision:resnet43", COLOUR)
     with pytest.raises(ConfigError, match=r"'cnn' can't be built.*wings"):
         build_backbone("cnn", GREY, args={"wings": 2})
+    with pytest.raises(ConfigError, match="backbone_args: channels, size: said elsewhere already"):
+        build_backbone("cnn", GREY, args={"size": 9, "channels": 3})
     with pytest.raises(ConfigError, match="multiple of 16"):
         build_backbone("vit_b_16", InputSpec(size=44))
     with pytest.raises(ConfigError, match="at least 32"):

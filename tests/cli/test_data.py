@@ -108,3 +108,21 @@ def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert "Usage:" in done.stderr
+
+
+def test_a_label_with_a_slash_leads_nowhere_else(folders: Path, tmp_path: Path) -> None:
+    rows = [f"train/happy/{name:02d}.png,{label}" for name, label in ((0, "../up"), (3, "a/b"))]
+    (folders / "t.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    done = run("inspect", folders / "t.csv", "--labels", "../up,a/b", "--out", tmp_path / "audit")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "audit").glob("sheet*")) == ["sheet-_up.png", "sheet-a_b.png"]
+
+
+@pytest.mark.parametrize("command", ["inspect", "prepare"])
+def test_a_place_that_can_t_be_written_is_one_line(folders: Path, tmp_path: Path, command: str) -> None:
+    place = tmp_path / "file" / "x"
+    place.parent.write_text("in the way")
+    done = run(command, folders, *(["--out", place] if command == "inspect" else [place]))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"facemotion: {place}: Not a directory"
+    assert "Traceback" not in done.stderr

@@ -42,6 +42,7 @@ def test_wrong_usage_is_exit_2_on_stderr(arguments: list[str]) -> None:
     ("raised", "code", "line"),
     [
         (FacemotionError("this failed, because of that"), 1, "facemotion: this failed, because of that"),
+        (OSError(28, "No space left on device", "a/b"), 1, "facemotion: a/b: No space left on device"),
         (KeyboardInterrupt(), 130, "facemotion: interrupted"),
         (frame._Terminated(), 143, "facemotion: terminated"),
     ],

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,7 @@ def test_a_wrong_argument_is_one_line(faces: Path, more: list[str], code: int, s
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.usefixtures("in_the_foreground")
 def test_a_signal_saves_and_the_same_command_goes_on(faces: Path, number: signal.Signals, code: int) -> None:
     command = train(faces, "--set", "epochs=400")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -101,3 +105,33 @@ def test_fresh_asks_nothing_and_keeps_the_old_one(faces: Path) -> None:
     assert "seed: 0 there, 5 here" in other.stderr
     assert run(*train(faces, "--set", "seed=5", "--fresh")).returncode == 0
     assert (faces.parent / "run.1" / "history.csv").exists()
+
+
+def test_on_a_terminal_one_line_is_written_over_and_never_wider(faces: Path) -> None:
+    master, slave = pty.openpty()
+    command = train(faces, "--set", "epochs=3")
+    environment = os.environ | {"COLUMNS": "50"}
+    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=slave, env=environment) as process:
+        os.close(slave)
+        shown = b""
+        # the end of a terminal that nobody writes to any more is an error on Linux, and nothing elsewhere
+        with suppress(OSError):
+            while piece := os.read(master, 4096):
+                shown += piece
+    os.close(master)
+    assert process.returncode == 0, shown.decode()
+    lines = [line for line in shown.decode().replace("\n", "\r").split("\r") if line]
+    assert lines[-1].startswith("epoch 3/3")
+    assert "validation" in lines[-1]
+    assert {len(line) for line in lines} == {49}
+    assert shown.count(b"\n") == 1
+
+
+def test_of_several_processes_one_speaks(faces: Path) -> None:
+    command = train(faces)
+    launch = [*command[:2], "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command[1:]]
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(launch, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert [line[:9] for line in done.stderr.splitlines() if line.startswith("epoch ")] == ["epoch 1/2", "epoch 2/2"]

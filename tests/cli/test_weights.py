@@ -92,7 +92,7 @@ def test_show(folder: Path, nothing_cached: None, capsys: pytest.CaptureFixture[
 
 def test_verify(folder: Path, nothing_cached: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["weights", "verify"]) == 0
-    assert "no weights are on this machine yet" in capsys.readouterr().err
+    assert capsys.readouterr().out.startswith("mini: as promised")
     assert _run(["weights", "verify", str(folder)]) == 0
     assert "as promised" in capsys.readouterr().out
     path = folder / "model.safetensors"
@@ -100,6 +100,19 @@ def test_verify(folder: Path, nothing_cached: None, capsys: pytest.CaptureFixtur
     assert _run(["weights", "verify", str(folder), "yunet"]) == 1
     errors = capsys.readouterr().err
     assert "expected sha256" in errors and "yunet was not found" in errors
+
+
+def test_fetch_what_travels_in_the_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["weights", "fetch", "mini", "--to", str(tmp_path / "stick")]) == 0
+    output, errors = capsys.readouterr()
+    assert Path(output.strip()).name == "mini.onnx"
+    assert "the other machine has it already" in errors
+    assert not (tmp_path / "stick").exists()
+
+
+def test_fetch_to_where_nothing_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["weights", "fetch", str(folder), "--to", str(folder / "config.json" / "x")]) == 1
+    assert "can't be written: Not a directory" in capsys.readouterr().err
 
 
 def test_fetch_a_repository_for_a_machine_without_a_network(

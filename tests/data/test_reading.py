@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -311,6 +312,27 @@ def test_a_place_that_is_none(tmp_path: Path) -> None:
         read_data(tmp_path)
     with pytest.raises(UnknownNameError, match="did you mean 'folders'"):
         read_data(tmp_path, format="folder")
+
+
+def test_places_that_hold_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not a data set that is known.*got a file of 0 bytes"):
+        read_data(os.devnull)
+    # whether such a place is there can't even be asked
+    with pytest.raises(DataError, match=r"it can't be read|no such file"):
+        read_data(tmp_path / ("x" * 5000))
+    (tmp_path / "t.csv").write_text("path;label\na.png;happy\n", "utf-8")
+    with pytest.raises(DataError, match="got a table with the columns 'path;label'"):
+        read_data(tmp_path / "t.csv")
+
+
+def test_arrays_without_numbers_in_them(drawn: Drawn, tmp_path: Path) -> None:
+    np.save(tmp_path / "X_train.npy", np.array(3))
+    np.save(tmp_path / "y_train.npy", np.where(np.arange(len(drawn.targets)) == 5, np.nan, drawn.targets))
+    with pytest.raises(DataError, match=r"X_train\.npy: wrong pictures"):
+        read_data(tmp_path)
+    np.save(tmp_path / "X_train.npy", drawn.images)
+    with pytest.raises(DataError, match=r"y_train\.npy: item 5: wrong label: expected a whole number, got nan"):
+        read_data(tmp_path)
 
 
 def test_arrays_that_don_t_belong_together(drawn: Drawn, tmp_path: Path) -> None:

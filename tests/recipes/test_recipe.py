@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -69,6 +72,14 @@ def test_what_is_written_is_what_is_read(text: str) -> None:
         ("[schedule]\nmilestones = [1, 'x']", "expected a list, each a whole number"),
         ("[input]\nsize = 3", "my.toml: input: size: expected a whole number from 8 to 1024, got 3"),
         ("[augment]\nflip = 2", "my.toml: augment.flip: out of range: expected 0 to 1, got 2.0"),
+        ("ema = 1", "my.toml: ema: out of range: expected 0 or more and below 1, got 1.0"),
+        ("val_share = 0", "my.toml: val_share: out of range: expected above 0 and below 1, got 0.0"),
+        ("dropout = -0.1", "my.toml: dropout: out of range: expected 0 or more and below 1, got -0.1"),
+        ("seed = -1", "my.toml: seed: out of range: expected at least 0, got -1"),
+        ("[schedule]\nmilestones = [3, -1]", "schedule.milestones: out of range: expected at least 0, got (3, -1)"),
+        ("[stop]\npatience = -1", "my.toml: stop.patience: out of range: expected at least 0, got -1"),
+        ("[distill]\ntemperature = 0", "my.toml: distill.temperature: out of range: expected above 0, got 0.0"),
+        ("labels = ['a']", "my.toml: labels: too few labels: expected at least two, got ('a',)"),
         ("labels = 'fer8'", "did you mean 'fer7'"),
         ("labels = ['a', 'A']", "expected each label once"),
         ("dropout = 'much'", "expected a number, got 'much'"),
@@ -100,6 +111,7 @@ def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
     )
     assert (recipe.epochs, recipe.optimizer.lr, recipe.labels) == (5, 0.01, "basic5")
     assert recipe.schedule.milestones == (1, 2)
+    assert recipe.override({"init": "2026-11-21"}).init == "2026-11-21", "a folder may be called like a date"
     assert recipe.override({"backbone_args.depth": "3"}).backbone_args == {"depth": 3}
     assert Recipe().epochs == 30, "an override changed the original"
     with pytest.raises(RecipeError, match="override: no key is named 'epoch'"):
@@ -108,18 +120,12 @@ def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
         recipe.override({"epochs.x": 3})
 
 
-def test_every_key_is_documented() -> None:
-    import dataclasses
-
-    for kind in (
-        Recipe,
-        *(each.default_factory for each in dataclasses.fields(Recipe) if each.name != "backbone_args"),
-    ):
-        if not dataclasses.is_dataclass(kind) or kind is InputSpec:
-            continue
-        for each in dataclasses.fields(kind):
-            nested = dataclasses.is_dataclass(each.default_factory)
-            assert nested or each.name in (kind.__doc__ or ""), f"{kind.__name__}.{each.name}"
+def test_every_key_is_documented_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    block = page.partition("```toml\n")[2].partition("```")[0]
+    assert tomllib.loads(block) == json.loads(json.dumps(Recipe().to_dict()))
+    optional = {key for key, value in dataclasses.asdict(Recipe()).items() if value is None}
+    assert optional == set(re.findall(r"^# (\w+) = ", block, re.MULTILINE))
 
 
 def test_the_recipes_of_the_package_load() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import os
 import socket
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from training_patterns import patterns
 
 from facemotion import Recipe
+from facemotion.classifier import Classifier
 from facemotion.training.checkpoint import load_checkpoint
 
 HERE = Path(__file__).parent
@@ -47,6 +51,15 @@ history =""",
 )
 
 
+# a signal to one process stops all at the same step; what the program does about it is up to the program
+STOP = """
+import os
+import signal
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+"""
+
+
 def run(recipe: Recipe, out: Path, count: int, script: str = SCRIPT) -> subprocess.CompletedProcess[str]:
     (out.parent / "train.py").write_text(script)
     (out.parent / "recipe.toml").write_text(recipe.to_toml())
@@ -74,6 +87,38 @@ def test_two_processes_take_the_same_steps_as_one(recipe: Recipe, tmp_path: Path
         assert len((out / "history.csv").read_text().splitlines()) == 5
     for name, values in found[0].items():
         assert torch.allclose(values, found[1][name], atol=1e-5), name
+
+
+def test_two_processes_learn_what_one_learns(recipe: Recipe, tmp_path: Path) -> None:
+    """With batch norm each process has statistics of its own, so the weights differ; what they can do does not."""
+    recipe = recipe.override({"batch_size": 64, "augment.mixup": 0, "augment.erasing": 0, "epochs": 4, "ema": 0.8})
+    accuracies = []
+    for count in (1, 2):
+        out = tmp_path / f"of {count}"
+        done = run(recipe, out, count, SCRIPT.replace("160", "480").replace("96", "300"))
+        assert done.returncode == 0, done.stderr
+        rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+        accuracies.append(float(rows[-1]["val_accuracy"]))
+        # what is told is what the weights that are kept can do
+        judged, val = Classifier.load(out / "best", device="cpu"), patterns(300, 2)
+        found = (judged.probabilities(val.crops(recipe.input)).argmax(axis=1) == val.targets).mean()
+        assert found == pytest.approx(judged.config.metrics[0]["accuracy"])
+    assert min(accuracies) > 0.8
+    assert abs(accuracies[0] - accuracies[1]) <= 0.02
+
+
+def test_two_processes_that_were_stopped_end_with_the_weights_of_two_that_were_not(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    """With dropout: each process draws its own, and goes on drawing it."""
+    recipe = recipe.override({"epochs": 2})
+    stopping = DYING.replace("os._exit(9)", "os.kill(os.getpid(), signal.SIGTERM)").replace("import os\n", STOP)
+    for name, scripts in (("whole", [SCRIPT]), ("cut", [stopping, SCRIPT])):
+        for script in scripts:
+            done = run(recipe, tmp_path / name, 2, script)
+    assert done.returncode == 0, done.stderr
+    one, other = (load_file(tmp_path / name / "best" / "model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_process_that_dies_ends_the_run_and_leaves_a_checkpoint(recipe: Recipe, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def build_backbone(
 ) -> nn.Module:
     """A backbone for an input. pretrained: with the ImageNet weights that torchvision has of it."""
     factory = find_backbone(name)
+    if taken := sorted({"pretrained", "channels", "size"} & set(args or {})):
+        raise ConfigError(f"backbone_args: {', '.join(taken)}: said elsewhere already, by the input or init")
     try:
         backbone = factory(pretrained=pretrained, channels=spec.channels, size=spec.size, **(args or {}))
     except FacemotionError:
@@ -143,7 +145,9 @@ def load_network(config: WeightsConfig, tensors: Mapping[str, Tensor], place: st
         for name in wanted
         if name in tensors and wanted[name].shape != tensors[name].shape
     ]
+    broken = sorted(name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all()))
     problems = [f"missing: {_some(missing)}"] if missing else []
+    problems += [f"not finite: {_some(broken)}"] if broken else []
     problems += [f"extra: {_some(extra)}"] if extra else []
     problems += [f"wrong shape: {_some(wrong)}"] if wrong else []
     if problems:

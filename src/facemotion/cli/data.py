@@ -65,6 +65,7 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
 
 
 def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> None:
+    from facemotion.data.outputs import safe_name
     from facemotion.data.sheets import bar_chart, contact_sheet
     from facemotion.images import write_png
 
@@ -73,7 +74,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     for index, label in enumerate(samples.labels):
         part = samples.subset(samples.targets == index)
         if len(part):
-            write_png(out / f"sheet-{label}.png", contact_sheet(part, label))
+            write_png(out / f"sheet-{safe_name(label)}.png", contact_sheet(part, label))
 
 
 @data.command(

@@ -91,13 +91,21 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except FacemotionError as error:
-        if logging.getLogger().isEnabledFor(logging.DEBUG):
-            logging.getLogger(__name__).debug("", exc_info=error)
-        click.echo(f"facemotion: {error}", err=True)
-        return 1
+        return _failed(error, str(error))
+    except OSError as error:  # a full or read-only disk, a place that one may not write to
+        if error.errno is None:
+            raise
+        return _failed(error, f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
     except (KeyboardInterrupt, click.Abort):
         click.echo("facemotion: interrupted", err=True)
         return 130
     except _Terminated:
         click.echo("facemotion: terminated", err=True)
         return 143
+
+
+def _failed(error: Exception, text: str) -> int:
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger(__name__).debug("", exc_info=error)
+    click.echo(f"facemotion: {text}", err=True)
+    return 1

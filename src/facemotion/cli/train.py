@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from facemotion.training.history import History
-    from facemotion.training.run import Progress
+    from facemotion.training.progress import Progress
 
 
 @click.command(epilog="Example: facemotion train fer2013.csv --recipe fast-7class --out runs/fast")
@@ -46,15 +49,20 @@ def train(
     from facemotion.recipes.recipe import Recipe
     from facemotion.training.trainer import Trainer
 
+    # of several processes (torchrun) the first one speaks for all
+    first = os.environ.get("RANK", "0") == "0"
+    if not first:
+        logging.getLogger("facemotion").setLevel(logging.ERROR)
     overrides = dict(_pair(change) for change in changes)
     if label_rule:
         overrides["label_rule"] = label_rule
     trainer = Trainer(Recipe.load(recipe).override(overrides), out=out, device=device)
     training = trainer.read(data, split)
     validation = trainer.read(val or data, val_split) if val or val_split else None
-    with _Line() as line:
+    with _Line(silent=not first) as line:
         history = trainer.fit(training, validation, resume="never" if fresh else "auto", progress=line)
-    click.echo(_summary(history, out))
+    if first:
+        click.echo(_summary(history, out))
 
 
 def _pair(change: str) -> tuple[str, str]:
@@ -67,32 +75,36 @@ def _pair(change: str) -> tuple[str, str]:
 class _Line:
     """One line that is written over on a terminal; elsewhere a plain line at the end of each epoch."""
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._shown = 0.0
+    def __init__(self, silent: bool) -> None:
+        self._silent, self._terminal = silent, sys.stderr.isatty()
+        self._shown = float("-inf")
 
     def __enter__(self) -> _Line:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._terminal:
+        if self._terminal and self._shown > 0:
             click.echo(err=True)
 
     def __call__(self, now: Progress) -> None:
         done = now.faces >= now.total
-        if not done and (not self._terminal or time.monotonic() - self._shown < 0.1):
+        if self._silent or (not done and (not self._terminal or time.monotonic() - self._shown < 0.1)):
             return
         self._shown = time.monotonic()
         left = (now.total * (now.epochs - now.epoch + 1) - now.faces) / max(now.faces_per_second, 1e-9)
-        filled = round(20 * now.faces / now.total)
-        parts: dict[str, Any] = {
-            f"epoch {now.epoch}/{now.epochs}": f"[{'#' * filled}{' ' * (20 - filled)}]" if self._terminal else "",
-            "loss": f"{now.loss:.3f}",
-            "accuracy": f"{now.accuracy:.1%}",
-        }
-        text = "  ".join(f"{name} {value}".strip() for name, value in parts.items())
-        text += f"  {now.faces_per_second:,.0f} faces/s  {_clock(left)} left"
-        click.echo(f"\r{text:<78}" if self._terminal else text, nl=not self._terminal, err=True)
+        parts = [f"epoch {now.epoch}/{now.epochs}", f"loss {now.loss:.3f}", f"accuracy {now.accuracy:.1%}"]
+        parts += [] if now.validation is None else [f"validation {now.validation:.1%}"]
+        parts += [f"{now.faces_per_second:,.0f} faces/s", f"{_clock(left)} left"]
+        if not self._terminal:
+            click.echo("  ".join(parts), err=True)
+            return
+        # a line that is wider than the terminal can't be written over
+        columns = shutil.get_terminal_size().columns - 1
+        wide = min(20, columns - len("  ".join(["[]", *parts])))
+        if wide >= 5:
+            filled = round(wide * now.faces / now.total)
+            parts.insert(1, f"[{'#' * filled}{' ' * (wide - filled)}]")
+        click.echo(f"\r{'  '.join(parts)[:columns]:<{columns}}", nl=False, err=True)
 
 
 def _clock(seconds: float) -> str:

@@ -109,7 +109,9 @@ def fetch(name: str, target: Path | None) -> None:
         # a detector is found by its name, so its copy is a cache of its own, which can be carried as it is
         path = locate(entry, cache_dir=target)
         click.echo(str(path))
-        if target is not None:
+        if target is not None and entry.repo is None:
+            click.echo(f"{name} travels in the package: the other machine has it already", err=True)
+        elif target is not None:
             click.echo(f"On the other machine: export HF_HUB_CACHE=/path/to/{target.name}", err=True)
         return
     found = resolve(name)
@@ -120,14 +122,13 @@ def fetch(name: str, target: Path | None) -> None:
     from facemotion.weights.spec import CARD, CONFIG, MODEL
 
     read_folder(found.folder, found.pins)
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (CONFIG, MODEL, CARD):
-        if file == CARD and not (found.folder / CARD).is_file():
-            continue  # a repository's card is not fetched with its weights
-        try:
-            shutil.copyfile(found.folder / file, target / file)
-        except OSError as error:
-            raise FacemotionError(f"{target / file} can't be written: {error.strerror or error}") from error
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (CONFIG, MODEL, CARD):
+            if file != CARD or (found.folder / CARD).is_file():  # a repository's card is not fetched with its weights
+                shutil.copyfile(found.folder / file, target / file)
+    except OSError as error:
+        raise FacemotionError(f"{target} can't be written: {error.strerror or error}") from error
     click.echo(str(target))
     click.echo(f"On the other machine the folder is the name: --weights /path/to/{target.name}", err=True)
 
@@ -143,8 +144,6 @@ def verify(names: tuple[str, ...]) -> int:
         except FacemotionError as error:
             damaged += 1
             click.echo(f"facemotion: {error}", err=True)
-    if not names and not any(where(entry) for entry in catalogue().entries.values()):
-        click.echo("no weights are on this machine yet: facemotion weights fetch NAME", err=True)
     return 1 if damaged else 0
 
 

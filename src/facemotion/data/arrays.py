@@ -87,6 +87,9 @@ def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Fault
         values = values.argmax(axis=1)
     else:
         values = values.reshape(-1)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            first = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise DataError("wrong label", f"{targets_file}: item {first}", "a whole number", str(values[first]))
         known = labels or _labels_beside(file, None if values.dtype.kind in "US" else int(values.max(initial=0)) + 1)
     if values.dtype.kind in "US":
         places = {
@@ -131,7 +134,7 @@ def _as_pictures(array: NDArray[Any], file: Path) -> Pixels:
         array = array[..., 0]
     elif array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         array = array[:, 0] if array.shape[1] == 1 else array.transpose(0, 2, 3, 1)
-    if not len(array) or not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)):
+    if array.size == 0 or not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)):
         wanted = "shape (n, height, width), with 1 or 3 channels at the end or none"
         raise DataError("wrong pictures", str(file), wanted, str(array.shape))
     if array.dtype == np.uint8:

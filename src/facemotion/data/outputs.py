@@ -100,9 +100,9 @@ class FolderOutput:
         self.out, self.labels = out, labels
 
     def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
-        folder = self.out / _safe(split) if split else self.out
+        folder = self.out / safe_name(split) if split else self.out
         if label is not None and self.labels is not None:
-            folder = folder / _safe(self.labels[label])
+            folder = folder / safe_name(self.labels[label])
         folder.mkdir(parents=True, exist_ok=True)
         for number, face in enumerate(faces):
             counted = f"-{number + 1}" if len(faces) > 1 else ""
@@ -162,7 +162,7 @@ class ArrayOutput:
         shutil.rmtree(self.out / _UNFINISHED)
 
     def _key(self, split: str) -> str:
-        return "faces" if self.layout == "pack" else _safe(split or "all")
+        return "faces" if self.layout == "pack" else safe_name(split or "all")
 
     def _raw(self, key: str) -> Path:
         return self.out / _UNFINISHED / f"{key}.raw"
@@ -217,7 +217,7 @@ def _save(path: Path, array: NDArray[Any]) -> None:
     part.replace(path)
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A split or label as the name of a file or folder that can't lie anywhere else."""
     return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
 

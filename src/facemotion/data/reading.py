@@ -12,12 +12,12 @@ import numpy as np
 from facemotion.data.arrays import holds_arrays, read_arrays
 from facemotion.data.classes import renumber
 from facemotion.data.faults import Faults
-from facemotion.data.fer2013 import holds_pixels, read_fer2013
+from facemotion.data.fer2013 import header_of, holds_pixels, read_fer2013
 from facemotion.data.folder import holds_classes, read_folder
 from facemotion.data.pack import holds_pack, read_pack
 from facemotion.data.samples import Samples
 from facemotion.data.table import holds_paths, read_table
-from facemotion.errors import DataError, UnknownNameError
+from facemotion.errors import DataError, FacemotionError, UnknownNameError
 from facemotion.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -60,7 +60,12 @@ def read_data(
     if isinstance(source, Samples):
         samples = _of_samples(source, wanted, label_rule, faults)
     else:
-        samples = _read(Path(source), format, wanted, label_rule, faults)
+        try:
+            samples = _read(Path(source), format, wanted, label_rule, faults)
+        except FacemotionError:
+            raise
+        except OSError as error:  # a folder in it that one may not look into, a disk that fails
+            raise DataError("it can't be read", error.filename or str(source), got=error.strerror) from error
         if len(samples) and wanted is None and not one_class:
             _require_two_classes(samples, faults)
     if not len(samples):
@@ -120,7 +125,10 @@ def _require_two_classes(samples: Samples, faults: Faults) -> None:
 
 
 def _describe(path: Path) -> str:
-    if path.is_file():
+    if path.suffix.lower() == ".csv" and path.is_file():
+        names = header_of(path)
+        return f"a table with the columns {', '.join(map(repr, names))}" if names else "no table in UTF-8 with a header"
+    if not path.is_dir():
         return f"a file of {path.stat().st_size} bytes"
     names = sorted(each.name for each in path.iterdir())
     return f"a folder with {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}" if names else "an empty folder"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -107,6 +108,28 @@ class Stop:
 
     patience: int = 0
     min_delta: float = 0.0
+
+
+# what a value of the right type must be besides, and for which keys
+_RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
+    ("at least 1", lambda value: value >= 1, "epochs batch_size"),
+    ("above 0", lambda value: value > 0, "optimizer.lr schedule.factor distill.temperature"),
+    ("above 0 and below 1", lambda value: 0 < value < 1, "val_share"),
+    ("0 or more and below 1", lambda value: 0 <= value < 1, "ema dropout optimizer.momentum"),
+    (
+        "0 to 1",
+        lambda value: 0 <= value <= 1,
+        "loss.label_smoothing distill.mix augment.crop augment.flip augment.erasing",
+    ),
+    (
+        "at least 0",
+        lambda value: value >= 0,
+        "seed threads clip_grad optimizer.weight_decay schedule.warmup_epochs schedule.patience schedule.cooldown "
+        "schedule.min_lr schedule.milestones loss.gamma augment.rotation augment.shift augment.brightness "
+        "augment.contrast augment.widen augment.sharpness augment.noise augment.mixup augment.cutmix "
+        "augment.plain_epochs stop.patience stop.min_delta",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,27 +241,18 @@ class Recipe:
 
     def _check_ranges(self, place: str) -> None:
         """The values that have the right type and still make no sense."""
-        shares = {
-            "val_share": self.val_share,
-            "ema": self.ema,
-            "loss.label_smoothing": self.loss.label_smoothing,
-            "distill.mix": self.distill.mix,
-            "augment.crop": self.augment.crop,
-            "augment.flip": self.augment.flip,
-            "augment.erasing": self.augment.erasing,
-        }
-        for key, value in shares.items():
-            if not 0 <= value <= 1:
-                raise RecipeError("out of range", f"{place}: {key}", "0 to 1", repr(value))
-        for key, count in (("epochs", self.epochs), ("batch_size", self.batch_size)):
-            if count < 1:
-                raise RecipeError("out of range", f"{place}: {key}", "at least 1", repr(count))
-        if self.optimizer.lr <= 0:
-            raise RecipeError("out of range", f"{place}: optimizer.lr", "above 0", repr(self.optimizer.lr))
+        for expected, is_right, keys in _RANGES:
+            for key in keys.split():
+                value: Any = reduce(getattr, key.split("."), self)
+                numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+                if not all(map(is_right, numbers)):
+                    raise RecipeError("out of range", f"{place}: {key}", expected, repr(value))
         try:
             LabelSet.of(self.labels)
         except (ValueError, LookupError) as error:
             raise RecipeError(str(error), f"{place}: labels") from error
+        if len(self.label_set) < 2:
+            raise RecipeError("too few labels", f"{place}: labels", "at least two", repr(self.labels))
 
 
 def _folder() -> Any:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Mapping
+from datetime import date, time
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -68,11 +69,15 @@ def _describe(hint: Any) -> str:
 
 
 def parse_value(text: str) -> Any:
-    """The value that a text means in TOML (0.01, true, [1, 2]); text that is no TOML value means itself."""
+    """The value that a text means in TOML (0.01, true, [1, 2]); text that is no TOML value means itself.
+
+    So does a date: no key holds one, but a folder may be called so.
+    """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if isinstance(value, date | time) else value
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

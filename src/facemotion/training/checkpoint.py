@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from facemotion.errors import TrainingError, WeightsError
 logger = logging.getLogger(__name__)
 
 _NAME = "last.pt"
-_REMEDY = "the one before is whole; free some space and run the same command again"
+# what tells a training folder from any other
+_SIGNS = ("checkpoints", "recipe.toml", "history.csv")
+_REMEDY = "what was saved before is whole; free some space and run the same command again"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder} can't be made ({error.strerror}): choose another --out") from error
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -30,8 +41,15 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(f"{path} can't be written ({error.strerror}): {_REMEDY}") from error
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: Exception) -> TrainingError:
+    """What to say where a file or folder of a training can't be written."""
+    why = error.strerror if isinstance(error, OSError) else error
+    return TrainingError(f"{path} can't be written ({why}): {_REMEDY}")
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -39,7 +57,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     data = io.BytesIO()
     torch.save(state, data)
     path = folder / "checkpoints" / _NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, data.getvalue())
 
 
@@ -63,7 +81,7 @@ def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
         write(fresh)
     except (OSError, WeightsError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise TrainingError(f"{folder} can't be written ({error}): {_REMEDY}") from error
+        raise not_written(folder, error) from error
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
@@ -79,11 +97,14 @@ def recover_folder(folder: Path) -> None:
 
 
 def move_aside(folder: Path) -> None:
-    """Rename a folder that is in the way."""
-    if not folder.exists():
+    """Rename a folder with an earlier training in it; whatever else a folder holds is not ours to move."""
+    if not any((folder / name).exists() for name in _SIGNS):
         return
     number = 1
     while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
         number += 1
-    folder.rename(aside)
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise TrainingError(f"{folder} can't be moved aside ({error.strerror}): choose another --out") from error
     logger.info("the earlier training is kept in %s", aside)

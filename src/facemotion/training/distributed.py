@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
+
+from facemotion.errors import DeviceError
 
 T = TypeVar("T")
 
@@ -47,6 +49,20 @@ class Processes:
         distributed.broadcast_object_list(said, src=0)
         return said[0]
 
+    def gather(self, value: T) -> list[T]:
+        """What every rank says, in their order."""
+        if self.count == 1:
+            return [value]
+        said: list[Any] = [None] * self.count
+        distributed.all_gather_object(said, value)
+        return said
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give rank 0's values to every rank, in place."""
+        if self.count > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor, src=0)
+
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether any process raised a flag: all of them then stop at the same step."""
         if self.count == 1:
@@ -57,7 +73,12 @@ class Processes:
 def own_device(device: torch.device) -> torch.device:
     """Of several processes on a machine each has a GPU of its own."""
     local = os.environ.get("LOCAL_RANK")
-    return torch.device("cuda", int(local)) if device.type == "cuda" and local is not None else device
+    if device.type != "cuda" or local is None:
+        return device
+    if int(local) >= torch.cuda.device_count():
+        there = torch.cuda.device_count()
+        raise DeviceError(f"process {int(local) + 1} of this machine has no GPU of its own: --nproc-per-node {there}")
+    return torch.device("cuda", int(local))
 
 
 @contextmanager
@@ -67,6 +88,8 @@ def processes(device: torch.device) -> Iterator[Processes]:
     if count == 1 or distributed.is_initialized():
         yield Processes()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # else what is not a tensor would go through the first GPU for all of them
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(distributed.get_rank(), count)

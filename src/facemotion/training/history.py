@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import os
+import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facemotion.evaluation.metrics import row_shares
 from facemotion.evaluation.plots import as_png, new_figure
 from facemotion.recipes.recipe import Stop
 from facemotion.training.checkpoint import write_whole
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,10 @@ def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
     figure = new_figure(9, 3.6)
     numbers = [row.epoch for row in epochs]
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(numbers, [getattr(row, f"train_{what}") for row in epochs], "--", label="training (augmented)")
-        axes.plot(numbers, [getattr(row, f"val_{what}") for row in epochs], "-", label="validation")
+        axes.plot(
+            numbers, [getattr(row, f"train_{what}") for row in epochs], "--", marker=".", label="training (augmented)"
+        )
+        axes.plot(numbers, [getattr(row, f"val_{what}") for row in epochs], "-", marker=".", label="validation")
         axes.axvline(best, color="grey", linewidth=0.8)
         axes.set(title=f"{what} (best epoch: {best})", xlabel="epoch")
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
@@ -102,33 +105,49 @@ def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
 
 
 class TensorBoard:
-    """A writer of TensorBoard's files; without TensorBoard it does nothing, and the log says so once."""
+    """TensorBoard's file of a training; without TensorBoard nothing is written, and the log says so once.
+
+    torch's own writer has a thread of its own, whose errors can't be caught: a full disk would end a training there.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._file: Path | None = None
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from torch.utils.tensorboard import summary
         except ImportError:
             logger.info("no curves for TensorBoard: pip install 'facemotion[train]'")
-            self._writer = None
-        else:
-            self._writer = SummaryWriter(str(folder))
+            return
+        self._summary = summary
+        # the time puts the files of a training that was stopped in their order
+        self._file = folder / f"events.out.tfevents.{time.time_ns() // 10**9:010}.{os.getpid()}"
+        self._write(file_version="brain.Event:2")
 
-    def epoch(self, row: Epoch, confusion: NDArray[Any]) -> None:
-        """The figures of an epoch, and the confusion matrix as a picture (rows: truth, dark: many)."""
-        if self._writer is None:
+    def epoch(self, row: Epoch, confusion: Pixels) -> None:
+        """The figures of an epoch, and a picture of its confusion matrix."""
+        if self._file is None:
             return
         for name, value in asdict(row).items():
             if name != "epoch":
-                self._writer.add_scalar(name, value, row.epoch)
-        dark = (255 * (1 - row_shares(confusion))).astype("uint8")
-        self._writer.add_image("confusion", dark.repeat(24, 0).repeat(24, 1), row.epoch, dataformats="HW")
-        self._writer.flush()
+                self._write(row.epoch, summary=self._summary.scalar(name, value))
+        self._write(row.epoch, summary=self._summary.image("confusion", confusion, dataformats="HW"))
 
-    def faces(self, sheet: NDArray[Any]) -> None:
+    def faces(self, sheet: Pixels) -> None:
         """A sheet of faces as the network is fed them."""
-        if self._writer is not None:
-            self._writer.add_image("augmented", sheet, dataformats="HWC")
+        if self._file is not None:
+            self._write(summary=self._summary.image("augmented", sheet, dataformats="HWC"))
 
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+    def _write(self, step: int = 0, **what: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        if self._file is None:
+            return
+        record = io.BytesIO()
+        RecordWriter(record).write(Event(wall_time=time.time(), step=step, **what).SerializeToString())
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("ab") as file:
+                file.write(record.getvalue())
+        except OSError as error:
+            logger.warning("%s can't be written (%s): no more is written for TensorBoard", self._file, error.strerror)
+            self._file = None

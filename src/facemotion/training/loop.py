@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facemotion.errors import RecipeError
 from facemotion.evaluation.metrics import accuracy, macro_f1
 from facemotion.training.optim import LearningRate, build_optimizer
 
@@ -55,6 +56,8 @@ class Loop:
         self.judged = copy.deepcopy(self.net).eval().requires_grad_(False) if recipe.ema else self.net
         self._objective = objective.to(device)
         self._frozen = _freeze(self.net, recipe.freeze)
+        if not any(each.requires_grad for each in self.net.parameters()):
+            raise RecipeError("nothing is left to train", "freeze", "fewer layers", ", ".join(recipe.freeze))
         self._optimizer = build_optimizer(recipe.optimizer, self.net.parameters())
         self._wrapped = together.wrap(self.net, device)
         self.rate = LearningRate()
@@ -86,6 +89,8 @@ class Loop:
     def validate(self, loader: Loader) -> Validation:
         """Judge the network on samples, each seen once, as inference sees it."""
         classes = len(loader.samples.labels)
+        # batch statistics differ between processes: those that are kept are the ones to judge
+        self._together.share(self.judged.buffers())
         self.judged.eval()
         self._objective.eval()
         confusion, loss = torch.zeros(classes * classes, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
@@ -119,16 +124,19 @@ class Loop:
                 else:
                     mean.copy_(now)
 
+    def is_sound(self) -> bool:
+        """Whether every weight is a number still."""
+        return all(bool(torch.isfinite(each).all()) for each in self.net.parameters())
+
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on, but for the batches."""
+        """All that the next step depends on, but for the batches. Every process has to ask for it."""
         return {
             "net": self.net.state_dict(),
             "judged": None if self.judged is self.net else self.judged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "rate": self.rate.state(),
             "steps": self._steps,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if self._device.type == "cuda" else [],
+            "random": self._together.gather(self._random()),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -138,9 +146,16 @@ class Loop:
         self._optimizer.load_state_dict(state["optimizer"])
         self.rate = LearningRate(**state["rate"])
         self._steps = state["steps"]
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"]:
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+        if self._together.rank < len(state["random"]):  # else there are more processes now, and this one is new
+            own = state["random"][self._together.rank]
+            torch.set_rng_state(own["cpu"])
+            if self._device.type == "cuda" and own["cuda"] is not None:
+                torch.cuda.set_rng_state(own["cuda"], self._device)
+
+    def _random(self) -> dict[str, Tensor | None]:
+        """The states of this process's random numbers."""
+        cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
 def _values(net: nn.Module) -> list[Tensor]:
@@ -152,4 +167,6 @@ def _freeze(net: nn.Module, prefixes: tuple[str, ...]) -> list[nn.Module]:
     frozen = [module for name, module in net.named_modules() if name and name.startswith(prefixes)] if prefixes else []
     for module in frozen:
         module.requires_grad_(False)
-    return frozen
+    # a backbone may have layers that it keeps still itself
+    norms = [each for each in net.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm) and each.affine]
+    return frozen + [each for each in norms if not each.weight.requires_grad]

@@ -57,4 +57,6 @@ class Objective(nn.Module):
         if self.weights is not None:
             targets = targets * self.weights
         log = functional.log_softmax(logits, dim=1)
-        return -(targets * (1 - log.exp()) ** self._loss.gamma * log).sum()
+        # never quite zero: there a gamma below 1 has no slope
+        doubt = (-torch.expm1(log)).clamp_min(1e-7)
+        return -(targets * doubt**self._loss.gamma * log).sum()

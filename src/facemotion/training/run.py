@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from facemotion.backbones.network import EmotionNet
 from facemotion.classifier import save_network
 from facemotion.data.loaders import Batch, Loader
 from facemotion.devices import cpu_threads
-from facemotion.errors import TrainingError
+from facemotion.errors import DataError, TrainingError
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.checkpoint import (
     load_checkpoint,
+    make_folder,
     recover_folder,
     replace_folder,
     save_checkpoint,
@@ -29,6 +29,8 @@ from facemotion.training.checkpoint import (
 from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
+from facemotion.training.pictures import confusion_picture, face_sheet
+from facemotion.training.progress import Progress, Sums
 from facemotion.training.setup import choose_precision, starting_network, teachers
 
 if TYPE_CHECKING:
@@ -40,31 +42,10 @@ logger = logging.getLogger(__name__)
 
 # a checkpoint within an epoch, for epochs that take longer
 _CHECKPOINT_SECONDS = 120.0
-_SHEET = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """Where a training stands, after each step. faces: how many this epoch has seen, of `total`."""
-
-    epoch: int
-    epochs: int
-    faces: int
-    total: int
-    loss: float
-    accuracy: float
-    faces_per_second: float
-
-
-@dataclasses.dataclass
-class _Sums:
-    """What an epoch has added up so far, over all processes."""
-
-    step: int = 0
-    faces: int = 0
-    loss: float = 0.0
-    right: int = 0
-    seconds: float = 0.0
+_REMEDY = (
+    "the learning rate may be too high: --set optimizer.lr=..., or clip gradients: --set clip_grad=1. "
+    "The last checkpoint is kept"
+)
 
 
 class Run:
@@ -85,37 +66,47 @@ class Run:
         self._training, self._validation = training, validation
         self._together, self._interrupts, self._progress = together, interrupts, progress
         self._data = {"training": training.fingerprint, "validation": validation.fingerprint}
-        self.history, self._sums = History(), _Sums()
-        recover_folder(self._out / "best")
-        saved = load_checkpoint(self._out)
+        self.history, self._sums = History(), Sums()
+        saved = together.agree(self._found() if together.first else None)
         if saved:
             self._check_same(saved)
-        net, self._config = starting_network(self._asked, training.labels)
+        net, self._config = starting_network(recipe, training.labels)
+        self._threads = torch.get_num_threads()
         self._recipe = self._resolved(saved, net)
-        torch.set_num_threads(self._recipe.threads)
         self._loader = self._batches(training, augmented=True)
+        if not len(self._loader):
+            raise DataError("too little to train on", training.source, f"{together.count} faces", str(len(training)))
         self._judge = self._batches(validation, augmented=False)
-        objective = self._objective()
-        self._loop = Loop(net, objective, self._recipe, self._device, together)
-        torch.manual_seed(self._recipe.seed + together.rank)
+        self._loop = Loop(net, self._objective(), self._recipe, device, together)
+        torch.manual_seed(recipe.seed + together.rank)
         if saved:
             self._loop.load_state(saved["loop"])
             self.history = History.from_state(saved["history"])
-            self._sums = _Sums(**saved["sums"])
+            self._sums = Sums(**saved["sums"])
             logger.info("going on in epoch %d, step %d", len(self.history) + 1, self._sums.step)
-        self._board = TensorBoard(self._out / "tensorboard") if together.first else None
+        self._board: TensorBoard | None = None
 
     def go(self) -> History:
-        if self._together.first and not self.history.finished:
-            self._out.mkdir(parents=True, exist_ok=True)
+        if self._together.first:
+            make_folder(self._out)
             write_whole(self._out / "recipe.toml", self._recipe.to_toml().encode())
+            if self.history.epochs:  # a kill may have come between the checkpoint and this
+                self.history.write(self._out)
+            if not self.history.finished:
+                self._board = TensorBoard(self._out / "tensorboard")
         while not self.history.finished:
-            self._epoch(len(self.history))
+            number = len(self.history) + 1
+            self._epoch(number - 1)
+            if not self.history.finished:
+                self._stop_if_asked(f"after epoch {number}")
         return self.history
 
     def close(self) -> None:
-        if self._board:
-            self._board.close()
+        torch.set_num_threads(self._threads)
+
+    def _found(self) -> dict[str, Any] | None:
+        recover_folder(self._out / "best")
+        return load_checkpoint(self._out)
 
     def _epoch(self, number: int) -> None:
         recipe, sums = self._recipe, self._sums
@@ -123,30 +114,30 @@ class Run:
         started, saved = time.monotonic() - sums.seconds, time.monotonic()
         for batch in self._loader.epoch(number, sums.step, mixing=mixing):
             if number == 0 and sums.step == 0 and self._board:
-                self._board.faces(_sheet(batch, recipe))
+                self._board.faces(face_sheet(batch, recipe.input))
             lr = self._loop.rate.at(recipe, number + sums.step / len(self._loader))
             self._learn(batch, lr, number)
             sums.seconds = time.monotonic() - started
-            rate = sums.faces / max(sums.seconds, 1e-9)
-            where = Progress(
-                number + 1,
-                recipe.epochs,
-                sums.faces,
-                len(self._training),
-                sums.loss / sums.faces,
-                sums.right / sums.faces,
-                rate,
-            )
-            self._progress(where)
-            if self._together.any(self._interrupts.caught is not None, self._device):
-                self._save()
-                logger.warning("stopped in epoch %d after step %d; the same command goes on", number + 1, sums.step)
-                self._interrupts.pass_on()
-                raise TrainingError(f"another process was stopped in epoch {number + 1}; the same command goes on")
-            if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            self._progress(self._standing(number))
+            self._stop_if_asked(f"in epoch {number + 1} after step {sums.step}")
+            if self._together.any(time.monotonic() - saved > _CHECKPOINT_SECONDS, self._device):
                 self._save()
                 saved = time.monotonic()
         self._finish_epoch(number, lr=self._loop.rate.at(recipe, float(number)))
+
+    def _standing(self, number: int) -> Progress:
+        before = self.history.epochs[-1].val_accuracy if self.history.epochs else None
+        total = min(len(self._loader) * self._recipe.batch_size, len(self._training))
+        return self._sums.standing(number + 1, self._recipe.epochs, total, before)
+
+    def _stop_if_asked(self, where: str) -> None:
+        if not self._together.any(self._interrupts.caught is not None, self._device):
+            return
+        self._save()
+        if self._together.first:
+            logger.warning("stopped %s; the same command goes on", where)
+        self._interrupts.pass_on()
+        raise TrainingError(f"another process was stopped {where}; the same command goes on")
 
     def _learn(self, batch: Batch, lr: float, number: int) -> None:
         sums = self._sums
@@ -155,8 +146,8 @@ class Run:
             loss, right = self._together.total(torch.tensor([loss, right], device=self._device)).tolist()
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} in epoch {number + 1}, batch {sums.step + 1}: the learning rate ({lr:g}) may be "
-                "too high: --set optimizer.lr=..., or clip gradients: --set clip_grad=1. The last checkpoint is kept"
+                f"the loss is {loss} in epoch {number + 1}, batch {sums.step + 1} "
+                f"(step {number * len(self._loader) + sums.step + 1}), at a learning rate of {lr:g}: {_REMEDY}"
             )
         sums.step += 1
         sums.faces += batch.size
@@ -166,6 +157,8 @@ class Run:
     def _finish_epoch(self, number: int, lr: float) -> None:
         recipe, sums, history = self._recipe, self._sums, self.history
         result = self._loop.validate(self._judge)
+        if not math.isfinite(result.loss):
+            raise TrainingError(f"the validation loss is {result.loss} after epoch {number + 1}: {_REMEDY}")
         row = Epoch(
             number + 1,
             lr,
@@ -175,7 +168,7 @@ class Run:
             val_accuracy=result.accuracy,
             val_macro_f1=result.macro_f1,
             seconds=sums.seconds,
-            faces_per_second=sums.faces / max(sums.seconds, 1e-9),
+            faces_per_second=sums.rate,
         )
         better = history.add(row, result.score(recipe.best), recipe.stop)
         if better:
@@ -183,12 +176,12 @@ class Run:
         self._loop.rate.after_epoch(recipe, result.loss)
         tired = bool(recipe.stop.patience) and history.waited >= recipe.stop.patience
         history.finished = tired or number + 1 >= recipe.epochs
-        self._sums = _Sums()
+        self._sums = Sums()
         self._save()
         if self._together.first:
             history.write(self._out)
         if self._board:
-            self._board.epoch(row, result.confusion)
+            self._board.epoch(row, confusion_picture(result.confusion, self._training.labels))
         mark = " (best so far)" if better else ""
         logger.info("epoch %d of %d: validation accuracy %.4f%s", number + 1, recipe.epochs, result.accuracy, mark)
 
@@ -199,7 +192,7 @@ class Run:
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
-            trained_on=(self._told_of(self._training),),
+            trained_on=(*self._config.trained_on, self._told_of(self._training)),
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
             metrics=({**self._told_of(self._validation), **figures},),
         )
@@ -212,13 +205,16 @@ class Run:
         return told | {"label_rule": self._recipe.label_rule, "fingerprint": samples.fingerprint}
 
     def _save(self) -> None:
+        if not self._loop.is_sound():
+            raise TrainingError(f"a weight is no number after step {self._sums.step} of this epoch: {_REMEDY}")
         # statistics of batches differ between processes: those of the first are saved, as DDP keeps them
+        loop = self._loop.state()
         if self._together.first:
             state = {
                 "recipe": self._asked.to_toml(),
                 "resolved": self._recipe.to_toml(),
                 "data": self._data,
-                "loop": self._loop.state(),
+                "loop": loop,
                 "history": self.history.state(),
                 "sums": dataclasses.asdict(self._sums),
             }
@@ -237,11 +233,16 @@ class Run:
 
     def _resolved(self, saved: dict[str, Any] | None, net: EmotionNet) -> Recipe:
         """The recipe with what was decided for this machine: once, on the first process, and kept on going on."""
-        if saved:
-            return Recipe.from_toml(saved["resolved"])
+        recipe = Recipe.from_toml(saved["resolved"]) if saved else self._asked
+        config = self._config
         recipe = dataclasses.replace(
-            self._asked, input=self._config.input, threads=self._asked.threads or cpu_threads()
+            recipe,
+            backbone=config.backbone,
+            backbone_args=config.backbone_args,
+            input=config.input,
+            threads=recipe.threads or cpu_threads(),
         )
+        torch.set_num_threads(recipe.threads)
         self._recipe = dataclasses.replace(recipe, precision="fp32")
         if recipe.precision == "auto":
             chosen = ""
@@ -252,9 +253,8 @@ class Run:
         return self._together.agree(recipe)
 
     def _objective(self) -> Objective:
-        return Objective(
-            self._asked.loss, self._asked.distill, self._training, teachers(self._asked, self._training.labels)
-        )
+        recipe, samples = self._recipe, self._training
+        return Objective(recipe.loss, recipe.distill, samples, teachers(recipe, samples.labels))
 
     def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
         recipe = self._recipe
@@ -281,14 +281,3 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
     return flat
-
-
-def _sheet(batch: Batch, recipe: Recipe) -> Any:
-    """The first faces of a batch in rows of eight, as the network is fed them."""
-    images = batch.images[:_SHEET].permute(0, 2, 3, 1).numpy()
-    images = images * np.array(recipe.input.std) + np.array(recipe.input.mean)
-    faces = (images.clip(0, 1) * 255).astype(np.uint8)
-    whole = faces[: len(faces) // 8 * 8] if len(faces) >= 8 else faces
-    rows = [np.concatenate(list(whole[start : start + 8]), axis=1) for start in range(0, len(whole), 8)]
-    sheet = np.concatenate(rows)
-    return np.repeat(sheet, 3, axis=2) if sheet.shape[2] == 1 else sheet

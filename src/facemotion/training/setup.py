@@ -13,9 +13,12 @@ from torch import nn
 
 from facemotion.backbones.network import EmotionNet, build_network, plan_network
 from facemotion.classifier import Classifier
+from facemotion.data.copies import has_copy_in
 from facemotion.data.reading import read_data
+from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
-from facemotion.errors import DataError, RecipeError, TrainingError
+from facemotion.errors import DataError, RecipeError, TrainingError, UnknownNameError
+from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
 from facemotion.weights.spec import Head, Packing, WeightsConfig
 
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     import os
 
     from facemotion.data.loaders import Batch
-    from facemotion.data.samples import Samples
-    from facemotion.labels import LabelSet
     from facemotion.recipes.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -40,25 +41,34 @@ def training_data(
     Without `val` it is the data's own validation split (PublicTest, for FER-2013), else a share of the training part,
     with copies on one side. The test part is never touched.
     """
+    for part, given in (("training", train), ("validation", val)):
+        if isinstance(given, Samples) and not len(given):
+            raise DataError(f"the {part} part is empty", given.source, "at least one face", "none")
     whole = read_samples(train, recipe)
-    splits = [name for name in whole.split_counts() if name]
-    training = _part(whole, "train", splits)
+    training = _part(whole, "train", "train on")
     _refuse_the_test(training, "train on")
     if val is not None:
-        validation = read_samples(val, recipe)
-        validation = _part(validation, "val", [name for name in validation.split_counts() if name])
-    elif (own := _part(whole, "val", splits)) is not whole:
-        validation = own
+        validation = _part(read_samples(val, recipe), "val", "choose the epoch on")
+    elif (own := _own_split(whole, "val")) and len(training) < len(whole):
+        validation = whole.select(own)
     else:
         divided = split_samples(training, recipe.val_share, recipe.seed)
+        if "val" not in divided.split_counts():
+            wanted = "enough faces that are no copies of each other, or validation data (--val)"
+            raise DataError("the validation part is empty", training.source, wanted, f"{len(training)} faces")
         training, validation = divided.select("train"), divided.select("val")
     _refuse_the_test(validation, "choose the epoch on")
     missing = [label for label, count in training.counts().items() if not count]
     if missing:
         have = "a face of every label of the recipe"
         raise DataError("the training part lacks a class", training.source, have, f"none of {', '.join(missing)}")
-    if not len(validation):
-        raise DataError("the validation part is empty", validation.source, "at least one face", "none")
+    seen = int(has_copy_in(validation, training).sum())
+    if seen > len(validation) / 2:
+        logger.warning(
+            "%d of the %d faces to choose the epoch on are among those to train on: their accuracy means nothing",
+            seen,
+            len(validation),
+        )
     return training, validation
 
 
@@ -67,12 +77,27 @@ def _refuse_the_test(samples: Samples, purpose: str) -> None:
         raise TrainingError(f"{samples.source}: {_TEST} is the test part: name another split to {purpose}")
 
 
-def _part(samples: Samples, name: str, splits: list[str]) -> Samples:
-    """A split of the data where it has one of that name, else all of it."""
+def _part(samples: Samples, name: str, purpose: str) -> Samples:
+    """A split of the data where it has one of that name; all of it where it has one split alone, or none that is known.
+
+    Of several splits the others are never taken for it: a network would be judged on what it has seen.
+    """
+    if own := _own_split(samples, name):
+        return samples.select(own)
+    others = [each for each in samples.split_counts() if each]
+    if len(others) > 1 and any(_own_split(samples, each) for each in ("train", "val", "test")):
+        option = {"train": "--split", "val": "--val-split"}[name]
+        wanted = f"one that is called {name}; name another: {option}, or read_data(..., split=...)"
+        raise DataError(f"which split to {purpose}?", samples.source, wanted, ", ".join(others))
+    return samples
+
+
+def _own_split(samples: Samples, name: str) -> str | None:
+    """The data's own name of a split, None where it has none such."""
     try:
-        return samples.select(name) if splits else samples
-    except LookupError:
-        return samples
+        return samples.find_split(name)
+    except UnknownNameError:
+        return None
 
 
 def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split: str | None = None) -> Samples:
@@ -93,6 +118,7 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
         net = build_network(config, pretrained=recipe.init == "imagenet")
     else:
         known = Classifier.load(recipe.init, device="cpu")
+        _tell_what_is_taken(recipe, known.config)
         config = dataclasses.replace(known.config, labels=labels.labels, temperature=1.0, packing=Packing())
         net = known.net if known.labels == labels else _new_head(known.net, config)
         net.temperature = 1.0
@@ -106,6 +132,14 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
     if prefixes:
         raise RecipeError("no layer begins so", "freeze", "the beginning of a layer's name", ", ".join(prefixes))
     return net, config
+
+
+def _tell_what_is_taken(recipe: Recipe, config: WeightsConfig) -> None:
+    """Weights bring their own network and input: what a recipe says beside them is not what will be trained."""
+    own = {"backbone": config.backbone, "backbone_args": config.backbone_args, "input": config.input}
+    for key, value in own.items():
+        if getattr(recipe, key) != value:
+            logger.warning("%s: its own %s is taken, %s, and not the recipe's", recipe.init, key, value)
 
 
 def _new_head(net: EmotionNet, config: WeightsConfig) -> EmotionNet:
@@ -144,13 +178,13 @@ def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: t
     images = batch.images.to(device, memory_format=torch.channels_last)
     targets, objective = batch.targets.to(device), objective.to(device)
     times = []
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         for _ in range(4):
             start = time.perf_counter()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 logits = trial(images)
             objective(logits, targets, images).backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            if device.type != "cpu":
+                torch.accelerator.synchronize()
             times.append(time.perf_counter() - start)
     return min(times[1:])

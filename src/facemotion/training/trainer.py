@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from facemotion.devices import resolve_device
-from facemotion.errors import TrainingError
+from facemotion.errors import RecipeError, TrainingError
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.checkpoint import move_aside
 from facemotion.training.distributed import own_device, processes
 from facemotion.training.interrupts import Interrupts
-from facemotion.training.run import Progress, Run
+from facemotion.training.progress import Progress
+from facemotion.training.run import Run
 from facemotion.training.setup import read_samples, training_data
 
 if TYPE_CHECKING:
@@ -54,8 +56,8 @@ class Trainer:
         self,
         train: Samples | str | os.PathLike[str],
         val: Samples | str | os.PathLike[str] | None = None,
-        *,
         resume: Literal["auto", "never"] = "auto",
+        *,
         progress: Callable[[Progress], object] = lambda progress: None,
     ) -> History:
         """Train to the end, or go on where an earlier call was stopped.
@@ -64,25 +66,39 @@ class Trainer:
         a share of the training part. resume: "never" moves an earlier training in the same folder aside.
         After Ctrl-C or SIGTERM the step is finished and saved before the program ends.
         """
-        with processes(self._device) as together, Interrupts() as interrupts:
+        if resume not in ("auto", "never"):
+            raise ValueError(f"resume: expected 'auto' or 'never', got {resume!r}")
+        out = self.out.absolute()
+        with processes(self._device) as together:
+            if together.count > self.recipe.batch_size:
+                got = str(self.recipe.batch_size)
+                raise RecipeError(
+                    "too small a batch", "batch_size", f"a face for each of {together.count} processes", got
+                )
             training, validation = training_data(train, val, self.recipe)
             if together.first and resume == "never":
-                move_aside(self.out)
+                move_aside(out)
             together.agree(None)  # nobody looks into the folder before it was moved
-            run = Run(self.recipe, self.out, self._device, training, validation, together, interrupts, progress)
+            interrupts = Interrupts()
             try:
-                return run.go()
+                run = Run(self.recipe, out, self._device, training, validation, together, interrupts, progress)
+                with closing(run), interrupts:
+                    return run.go()
             except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
-                half = max(self.recipe.batch_size // 2, 1)
-                remedy = f"try --set batch_size={half}"
-                raise TrainingError(
-                    f"a batch of {self.recipe.batch_size} does not fit into memory: {remedy}"
-                ) from error
-            finally:
-                run.close()
+                raise TrainingError(_too_large(self.recipe)) from error
+
+
+def _too_large(recipe: Recipe) -> str:
+    if recipe.batch_size == 1:
+        return f"a single face does not fit into memory: try --set input.size={max(recipe.input.size // 2, 8)}"
+    return (
+        f"a batch of {recipe.batch_size} does not fit into memory: try --set batch_size={recipe.batch_size // 2} "
+        "(in a folder that has a checkpoint already, with --fresh)"
+    )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    said = ("can't allocate memory", "not enough memory", "out of memory")  # on Linux, on Windows, on a Mac's GPU
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(each in str(error) for each in said)

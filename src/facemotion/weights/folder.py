@@ -91,4 +91,6 @@ def _not_a_folder_of_weights(folder: Path) -> str:
         return f"{folder}: no such folder; expected one with {CONFIG} and {MODEL}"
     there = sorted(path.name for path in folder.iterdir())
     hint = f"; {NO_PICKLES}" if any(name.endswith(PICKLES) for name in there) else ""
+    if (folder / "best" / CONFIG).is_file():
+        hint = f"; this is the folder of a training, whose weights are {folder / 'best'}"
     return f"{folder}: expected {CONFIG} and {MODEL}, got {', '.join(there[:8]) or 'an empty folder'}{hint}"

@@ -1,0 +1,79 @@
+"""What people see of a training: TensorBoard's pictures and figures."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from training_patterns import patterns
+
+from facemotion import LabelSet, Recipe
+from facemotion.data.loaders import Loader
+from facemotion.training.history import Epoch, TensorBoard
+from facemotion.training.pictures import confusion_picture, face_sheet
+from facemotion.training.trainer import Trainer
+
+ROW = Epoch(1, 0.1, 1.0, 0.5, 1.1, 0.45, 0.4, 2.0, 100.0)
+
+
+def board(folder: Path) -> dict[str, list[int]]:
+    """The steps of everything that TensorBoard finds in a folder."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    read = accumulator.EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
+    found = {name: [each.step for each in read.Scalars(name)] for name in read.Tags()["scalars"]}
+    for name in read.Tags()["images"]:
+        found[name] = [each.step for each in read.Images(name)]
+        Image.open(io.BytesIO(read.Images(name)[-1].encoded_image_string)).verify()
+    return found
+
+
+def test_tensorboard_reads_what_a_training_that_was_stopped_has_written(recipe: Recipe, out: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(progress: object) -> None:
+        if getattr(progress, "epoch", 0) == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2), progress=stop)
+    Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))
+    found = board(out / "tensorboard")
+    assert found.pop("augmented") == [0]
+    figures = {"lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro_f1"}
+    assert figures | {"seconds", "faces_per_second", "confusion"} == found.keys()
+    assert all(steps == [1, 2, 3] for steps in found.values())
+
+
+def test_a_disk_that_is_full_costs_tensorboard_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "tensorboard").write_text("in the way")
+    writer = TensorBoard(tmp_path / "tensorboard")
+    writer.faces(np.zeros((8, 8, 3), np.uint8))
+    writer.epoch(ROW, np.zeros((8, 8), np.uint8))
+    [message] = [record.message for record in caplog.records]
+    assert "can't be written" in message
+    assert "no more is written for TensorBoard" in message
+
+
+def test_a_confusion_matrix_is_darker_where_there_is_more() -> None:
+    counts = np.array([[90, 10, 0], [0, 0, 0], [50, 25, 25]])
+    picture = confusion_picture(counts, LabelSet(("a", "b", "a longer label")))
+    # corners of cells, where no digit is
+    right, bottom = picture.shape[1] - 8 - 3 * 44, picture.shape[0] - 8 - 3 * 44
+    left = np.flatnonzero((picture[bottom + 3] < 250) & (picture[bottom + 3] > 5))[0]
+    cells = picture[bottom + 3 :: 44, left + 3 :: 44][:3, :3]
+    assert left <= right
+    wanted = 255 - 2.05 * np.array([[90, 10, 0], [0, 0, 0], [50, 25, 25]])
+    assert np.abs(cells - wanted).max() <= 1
+
+
+def test_the_sheet_shows_faces_as_they_are_fed(recipe: Recipe) -> None:
+    samples = patterns(40, 1)
+    batch = next(iter(Loader(samples, recipe.input, batch_size=40, sampling="order").epoch(0)))
+    sheet = face_sheet(batch, recipe.input)
+    assert sheet.ndim == 3
+    assert sheet.shape[1] == 8 * 26 + 2
+    assert np.array_equal(sheet[34:58, 2:26, 0], samples.read(0))

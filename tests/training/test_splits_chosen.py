@@ -1,0 +1,61 @@
+"""Which part of a data set is trained on, and which one chooses the epoch."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from training_patterns import patterns
+
+from facemotion import DataError, Recipe
+from facemotion.data.copies import has_copy_in
+from facemotion.data.samples import Samples
+from facemotion.training.setup import training_data
+
+
+def divided(samples: Samples, *names: str) -> Samples:
+    return samples.with_splits(np.array(names)[np.arange(len(samples)) // 3 % len(names)])
+
+
+def test_a_validation_split_alone_is_divided_and_not_judged_by_itself(recipe: Recipe) -> None:
+    training, validation = training_data(divided(patterns(192, 1), "PublicTest"), None, recipe)
+    assert len(training) + len(validation) == 192
+    assert not has_copy_in(validation, training).any()
+
+
+@pytest.mark.parametrize("names", [("learn", "val"), ("learn", "test"), ("val", "PrivateTest")])
+def test_where_no_split_is_for_training_nothing_is_guessed(recipe: Recipe, names: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=r"which split to train on\?.*--split"):
+        training_data(divided(patterns(96, 1), *names), None, recipe)
+
+
+def test_where_no_split_is_for_choosing_nothing_is_guessed(recipe: Recipe) -> None:
+    with pytest.raises(DataError, match=r"which split to choose the epoch on\?.*--val-split"):
+        training_data(patterns(96, 1), divided(patterns(96, 2), "train", "test"), recipe)
+
+
+def test_splits_that_mean_something_else_are_all_trained_on(recipe: Recipe) -> None:
+    training, validation = training_data(divided(patterns(96, 1), "site a", "site b"), patterns(48, 2), recipe)
+    assert (len(training), len(validation)) == (96, 48)
+
+
+def test_to_be_judged_by_the_training_faces_is_warned_of(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
+    samples = patterns(96, 1)
+    with caplog.at_level(logging.WARNING):
+        training_data(samples, patterns(96, 2), recipe)
+        assert not caplog.messages
+        training_data(samples, samples, recipe)
+    assert "96 of the 96 faces to choose the epoch on are among those to train on" in caplog.text
+
+
+def test_a_folder_without_a_split_to_choose_on_gives_a_share(recipe: Recipe) -> None:
+    samples = divided(patterns(96, 1), "train", "test")
+    training, validation = training_data(samples, None, recipe)
+    assert len(training) + len(validation) == 48
+    assert set(training.split_counts()) | set(validation.split_counts()) == {"train", "val"}
+
+
+def test_faces_that_are_all_copies_leave_none_to_choose_on(recipe: Recipe) -> None:
+    with pytest.raises(DataError, match=r"the validation part is empty: .* \(--val\), got 9 faces"):
+        training_data(patterns(3, 1).subset([0, 1, 2] * 3), None, recipe)
