@@ -135,10 +135,20 @@ def test_labels_of_ones_own_must_be_the_weights(tmp_path: Path) -> None:
     report = Evaluator(own).evaluate(tmp_path, split="0")
     assert (report.labels, report.count) == (("awake", "tired"), 2)
     assert (report.weights, report.weights_sha256) == ("a fast network in memory", None)
+    assert report.label_sets.rule == "same"
+    mapped = Evaluator(own).evaluate(patterns(30, 1), label_sets={"tired": "sad", "awake": "happy"})
+    assert (mapped.labels, mapped.count, mapped.label_sets.left_out) == (("happy", "sad"), 20, {"angry": 10})
     (tmp_path / "0" / "bored").mkdir()
     write_png(tmp_path / "0" / "bored" / "1.png", patterns(4, 1).read(3))
     with pytest.raises(DataError, match="unknown class 'bored'"):
         Evaluator(own).evaluate(tmp_path, split="0")
+    # a label that no face has is not declared either: two of three are judged, and that is said
+    config = plan_network("fast", ("awake", "bored", "tired"), InputSpec(size=24))
+    more = EmotionRecognizer(Classifier(build_network(config).eval(), config))
+    (tmp_path / "0" / "bored" / "1.png").unlink()
+    (tmp_path / "0" / "bored").rmdir()
+    report = Evaluator(more).evaluate(tmp_path, split="0")
+    assert (report.labels, report.label_sets.rule) == (("awake", "tired"), "restrict")
 
 
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
