@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: facemotion evaluate runs/fast/best fer2013.csv --split test --out report")
 @click.argument("weights")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--split", help="The split to judge; the test split unless named.")
+@click.option("--split", help="The split to judge (test unless named), or to calibrate on (val).")
 @click.option("--label-rule", help="Labels by the FER+ votes: majority, plurality, all or soft.")
 @click.option("--tta", type=click.Choice(["flip", "ten-crop"]), help="Average each face with its mirror image, or ten.")
 @click.option("--calibrate", "calibrating", is_flag=True, help="Fit the temperature on the validation split instead.")

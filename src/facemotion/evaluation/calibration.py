@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BINS = 15
 # where a fitted temperature is looked for, as a factor of the one there is
-_COLDEST, _HOTTEST = 0.02, 50.0
+_FARTHEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,20 @@ def log_loss(probabilities: NDArray[np.float64], truth: NDArray[np.int64], facto
 def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """The factor on the temperature that makes the truth most likely; it changes no label, only how sure each is.
 
-    A DataError where there is no such factor: each face is right, and surer is always better, or it is the contrary.
+    A DataError where there is no such factor: each face is right, or the network knows no more of them than a guess.
     """
     found = minimize_scalar(
         lambda exponent: log_loss(probabilities, truth, float(np.exp(exponent))),
-        bounds=(np.log(_COLDEST), np.log(_HOTTEST)),
+        bounds=(-np.log(_FARTHEST), np.log(_FARTHEST)),
         method="bounded",
         options={"xatol": 1e-6},
     )
     factor = float(np.exp(found.x))
-    if not _COLDEST * 1.01 < factor < _HOTTEST / 1.01:
-        right = float((probabilities.argmax(axis=1) == truth).mean())
-        raise DataError("no temperature fits these faces", None, "some right and some wrong", f"{right:.0%} right")
+    right = (probabilities.argmax(axis=1) == truth).mean()
+    if right == 1 or factor < 1.01 / _FARTHEST:
+        raise DataError("no temperature fits: surer is always better", None, "some mistakes", f"{right:.0%} right")
+    if factor > _FARTHEST / 1.01:
+        raise DataError("no temperature fits: a guess is as good", None, "more right than wrong", f"{right:.0%} right")
     return factor
 
 

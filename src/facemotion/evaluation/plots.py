@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 _DARK, _LIGHT, _RED = "#0072B2", "#9ECAE1", "#D55E00"
+# above this share of matplotlib's "Blues" white letters stand out more than black ones
+_DARK_GROUND = 0.65
 
 
 def plots_are_possible() -> bool:
@@ -41,23 +43,26 @@ def as_png(figure: Figure) -> bytes:
     return picture.getvalue()
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, of this size in inches, whose parts keep clear of each other."""
+def new_figure(width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
+    """An empty figure, of this size in inches, whose parts keep clear of each other.
+
+    layout: "compressed" is for parts whose height follows from their width.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=110)
+    return Figure(figsize=(width, height), layout=layout, dpi=110)
 
 
 def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     """The confusion matrix: shares of each row, the darker the larger, with the counts below."""
     side = 1.9 + 0.82 * len(labels)
-    figure = new_figure(side + 0.9, side)
+    figure = new_figure(side + 0.9, side, "compressed")
     axes = figure.subplots()
     shares = row_shares(confusion)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*shares.shape):
         text = f"{shares[row, column]:.0%}\n{confusion[row, column]:,}"
-        ink = "white" if shares[row, column] > 0.55 else "black"
+        ink = "white" if shares[row, column] > _DARK_GROUND else "black"
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(labels))
     axes.set_xticks(ticks, labels, rotation=35, ha="right", rotation_mode="anchor")

@@ -6,16 +6,19 @@ import os
 from typing import TYPE_CHECKING
 
 from facemotion.data.reading import read_data
+from facemotion.data.samples import Samples
 from facemotion.errors import DataError
 
 if TYPE_CHECKING:
-    from facemotion.data.samples import Samples
     from facemotion.labels import LabelSet
 
 
 def read_faces(data: Samples | str | os.PathLike[str], labels: LabelSet, label_rule: str | None = None) -> Samples:
-    """All of a data set. Known emotions keep the data's own label set; labels of one's own must be the weights'."""
-    return read_data(data, labels=None if labels.emotions else labels, label_rule=label_rule, one_class=True)
+    """All of a data set with the labels that it has. Those in files must be known emotions or else the weights' own."""
+    if isinstance(data, Samples) or labels.emotions:
+        return read_data(data, label_rule=label_rule, one_class=True)
+    samples = read_data(data, labels=labels, label_rule=label_rule)
+    return samples.restrict([label for label, count in samples.counts().items() if count])
 
 
 def choose_split(samples: Samples, split: str | None) -> Samples:

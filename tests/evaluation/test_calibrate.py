@@ -1,0 +1,97 @@
+"""A calibrated copy: better calibrated on other faces, the same labels, its input untouched."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_patterns import patterns
+
+from facemotion import EmotionRecognizer, Evaluator, Samples
+from facemotion.classifier import Classifier
+from facemotion.errors import DataError, UnknownNameError, WeightsError
+from facemotion.evaluation.calibrate import calibrate
+from facemotion.weights.folder import read_config
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def too_sure(knows_stripes: Path, tmp_path: Path) -> Path:
+    """The same network, much too sure of itself, and packed."""
+    packed = Classifier.load(knows_stripes, device="cpu").packed()
+    packed.net.temperature = 0.2
+    packed.save(tmp_path / "too-sure")
+    return tmp_path / "too-sure"
+
+
+def test_a_copy_is_calibrated_and_nothing_else_changes(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:
+    before = contents(too_sure)
+    done = calibrate(too_sure, stripes, tmp_path / "copy", device="cpu")
+    assert contents(too_sure) == before
+    assert contents(tmp_path / "copy")["model.safetensors"] == before["model.safetensors"]
+    old, new = read_config(too_sure), read_config(tmp_path / "copy")
+    assert new.packing == old.packing and new.packing.int8
+    assert new.temperature == done.temperature > 2 * old.temperature
+    assert (done.split, done.count, done.temperature_before) == ("val", 96, 0.2)
+    assert done.ece_after < done.ece_before
+    assert done.log_loss_after < done.log_loss_before
+    # what it says of the copy is what an evaluation of the copy finds, on the same faces
+    judged = Evaluator(tmp_path / "copy", device="cpu").evaluate(stripes, split="val", allow_selected_split=True)
+    assert judged.ece == pytest.approx(done.ece_after, abs=1e-5)
+    assert judged.log_loss == pytest.approx(done.log_loss_after, abs=1e-5)
+    # on faces that it was not fitted on it is better calibrated too, and says the same labels
+    first, second = (Evaluator(each, device="cpu").evaluate(stripes) for each in (too_sure, tmp_path / "copy"))
+    assert second.ece is not None and first.ece is not None and second.ece < first.ece
+    np.testing.assert_array_equal(first.probabilities.argmax(axis=1), second.probabilities.argmax(axis=1))
+    assert second.temperature == new.temperature
+    told = new.metrics[-1]
+    assert (told["ece_before"], told["ece_after"]) == (done.ece_before, done.ece_after)
+    assert "ece_after" in (tmp_path / "copy" / "README.md").read_text()
+
+
+def test_again_gives_the_same_bytes_and_no_second_line(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:
+    calibrate(too_sure, stripes, tmp_path / "copy", device="cpu")
+    first = contents(tmp_path / "copy")
+    calibrate(too_sure, stripes, tmp_path / "copy", device="cpu")
+    assert contents(tmp_path / "copy") == first
+    # calibrated weights are calibrated already
+    again = calibrate(tmp_path / "copy", stripes, tmp_path / "copy of copy", device="cpu")
+    assert again.temperature == pytest.approx(again.temperature_before, rel=1e-3)
+    assert len(read_config(tmp_path / "copy of copy").metrics) == len(read_config(tmp_path / "copy").metrics)
+    EmotionRecognizer.from_pretrained(tmp_path / "copy of copy", device="cpu")
+
+
+def test_weights_are_never_overwritten(stripes: Samples, knows_stripes: Path, too_sure: Path) -> None:
+    before = contents(knows_stripes)
+    with pytest.raises(WeightsError, match="which are never changed: name another folder"):
+        calibrate(knows_stripes, stripes, knows_stripes.parent / "checkpoints" / ".." / "best")
+    with pytest.raises(WeightsError, match="holds other weights already"):
+        calibrate(too_sure, stripes, knows_stripes)
+    assert contents(knows_stripes) == before
+
+
+def test_faces_that_a_temperature_must_not_be_fitted_on(stripes: Samples, knows_stripes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    with pytest.raises(DataError, match="this is the test part"):
+        calibrate(knows_stripes, stripes, out, split="test")
+    with pytest.raises(DataError, match="this is the test part"):
+        calibrate(knows_stripes, stripes.select("test"), out)
+    with pytest.raises(DataError, match="the weights were trained on these faces"):
+        calibrate(knows_stripes, stripes, out, split="train")
+    with pytest.raises(UnknownNameError, match=r"no split of .* is named 'val'"):
+        calibrate(knows_stripes, stripes.subset(stripes.splits != "val"), out)
+    others = dataclasses.replace(patterns(30, 3), labels=type(stripes.labels)(("angry", "happy", "fear")))
+    with pytest.raises(DataError, match=r"labels that the weights don't know.*got fear"):
+        calibrate(knows_stripes, others, out)
+    assert not out.exists()
+
+
+def test_data_without_splits_is_all_validation(knows_stripes: Path, tmp_path: Path) -> None:
+    done = calibrate(knows_stripes, patterns(60, 8), tmp_path / "copy", device="cpu")
+    assert (done.split, done.count) == (None, 60)

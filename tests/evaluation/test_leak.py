@@ -1,0 +1,134 @@
+"""What a training has seen: planted copies are found to the last, and the split that chose the epoch is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from training_patterns import patterns
+
+from facemotion import Evaluator, Samples
+from facemotion.data.copies import has_copy_in, has_near_copy_in, near_pairs
+from facemotion.errors import DataError
+from facemotion.evaluation.leak import find_leak, selected_split
+from facemotion.weights.folder import read_config
+
+
+def test_fifty_planted_faces_are_found_to_the_last(fer: Samples, knows_fer: Path) -> None:
+    train, test = fer.select("train"), fer.select("test")
+    clean = test.subset(~has_near_copy_in(test, train))
+    leaked = np.sort(np.random.default_rng(0).permutation(len(clean))[:50])
+    report = Evaluator(knows_fer, device="cpu").evaluate(
+        clean, training_data=Samples.concat([train, clean.subset(leaked).with_splits(["Training"] * 50)])
+    )
+    assert report.leak is not None
+    assert report.leak.exact == 50
+    assert set(report.leak.places) >= {clean.place(int(index)) for index in leaked}
+    right = report.probabilities.argmax(axis=1) == report.truth
+    rest = np.delete(right, leaked)
+    assert report.leak.without_exact["count"] == len(rest)
+    assert report.leak.without_exact["accuracy"] == pytest.approx(rest.mean())
+    assert report.leak.accuracy["accuracy"] == report.accuracy
+    # the planted ones may have near copies among the clean
+    assert 50 <= report.leak.near < 60
+    assert "exact copies: 50; accuracy without them" in str(report)
+
+
+def test_copies_that_were_saved_again_and_made_darker_are_near_ones(fer: Samples, knows_fer: Path) -> None:
+    train, test = fer.select("train"), fer.select("test")
+    clean = test.subset(~has_near_copy_in(test, train)).subset(range(40))
+    changed = []
+    for index in range(40):
+        darker = (clean.read(index) * 0.8).astype(np.uint8)
+        changed.append(cv2.imdecode(cv2.imencode(".jpg", darker, [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 0))
+    planted = Samples.from_arrays(np.stack(changed), clean.targets, clean.labels)
+    config = read_config(knows_fer)
+    leak = find_leak(config, clean, np.ones(40, bool), Samples.concat([train.with_splits([""] * len(train)), planted]))
+    assert leak.exact == 0
+    assert leak.near == 40
+    assert leak.without_near == {"count": 0, "accuracy": None, "ci95": None}
+
+
+def test_across_two_sets_near_copies_are_those_that_a_joint_audit_finds(fer: Samples) -> None:
+    train, test = fer.select("train"), fer.select("test")
+    together = Samples.concat([train, test])
+    pairs = near_pairs(together)
+    across = pairs[(pairs[:, 0] < len(train)) & (pairs[:, 1] >= len(train))]
+    found = has_near_copy_in(test, train)
+    assert set(np.unique(across[:, 1]) - len(train)) <= set(np.flatnonzero(found))
+    assert (found >= has_copy_in(test, train)).all()
+
+
+def test_whether_it_is_what_was_trained_on(
+    stripes: Samples, knows_stripes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = read_config(knows_stripes)
+    test = stripes.select("test")
+    right = np.ones(len(test), bool)
+    assert find_leak(config, test, right, stripes).is_what_was_trained_on is True
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING):
+        assert find_leak(config, test, right, patterns(60, 9)).is_what_was_trained_on is False
+    assert "is not what the weights say they were trained on" in caplog.text
+    silent = dataclasses.replace(config, trained_on=())
+    leak = find_leak(silent, test, right, stripes)
+    assert leak.is_what_was_trained_on is None
+    assert (leak.training_split, leak.training_count) == ("train", 192)
+
+
+def test_the_training_data_is_read_by_the_rule_of_the_weights_or_without_votes(
+    fer_folder: Path, knows_fer: Path, tmp_path: Path, fer: Samples
+) -> None:
+    config = read_config(knows_fer)
+    by_votes = dataclasses.replace(config, trained_on=({"label_rule": "majority"},))
+    test = fer.select("test")
+    right = np.ones(len(test), bool)
+    with_votes = find_leak(by_votes, test, right, fer_folder)
+    assert 0 < with_votes.training_count < 600
+    (tmp_path / "fer2013.csv").write_bytes((fer_folder / "fer2013.csv").read_bytes())
+    assert find_leak(by_votes, test, right, tmp_path).training_count == 600
+
+
+def test_the_split_that_chose_the_epoch_is_known_by_its_faces_or_its_name(
+    stripes: Samples, knows_stripes: Path
+) -> None:
+    config = read_config(knows_stripes)
+    assert selected_split(config, stripes.select("val"))
+    # by its pixels and labels, whatever it is called
+    renamed = dataclasses.replace(stripes.select("val"), source="elsewhere").with_splits([""] * 96)
+    assert selected_split(config, renamed)
+    assert selected_split(config, stripes.select("test")) is None
+    assert selected_split(config, stripes.select("val").subset(range(90))) is None
+    # weights that tell no fingerprint: by the names of split and data
+    [told] = config.metrics
+    older = dataclasses.replace(config, metrics=({key: told[key] for key in told if key != "fingerprint"},))
+    assert selected_split(older, stripes.select("val").subset(range(90)))
+    assert selected_split(older, renamed) is None
+    assert selected_split(dataclasses.replace(config, chosen_on=None), stripes.select("val")) is None
+
+
+def test_public_test_is_known_wherever_it_lies(fer: Samples, knows_fer: Path) -> None:
+    config = read_config(knows_fer)
+    part = dataclasses.replace(fer.select("PublicTest").subset(range(50)), source="/elsewhere/copy.csv")
+    assert selected_split(config, part)
+    assert selected_split(dataclasses.replace(config, metrics=()), part)
+    assert selected_split(config, fer.select("PrivateTest")) is None
+
+
+def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Samples, knows_stripes: Path) -> None:
+    evaluator = Evaluator(knows_stripes, device="cpu")
+    with pytest.raises(DataError, match="the epoch of these weights was chosen on this split"):
+        evaluator.evaluate(stripes, split="val")
+    report = evaluator.evaluate(stripes, split="val", allow_selected_split=True)
+    assert report.selected_split
+    assert "the epoch of these weights was chosen on this very split: the figures flatter them" in report.notes
+    assert "the very split that is judged here" in str(report)
+
+
+def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: Path) -> None:
+    report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train")
+    assert "the weights were trained on these very faces: the figures say nothing of others" in report.notes

@@ -1,0 +1,123 @@
+"""What a report writes: the same bytes each time, plain JSON, and pictures that can be read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemotion import Evaluator, FacemotionError, Report, Samples
+
+FIELDS = {
+    *("weights", "data", "split", "label_rule", "chosen_on", "tta", "count", "top2", "leak", "slices", "accuracy"),
+    *("accuracy_ci95", "macro_f1", "weighted_f1", "ece", "labels", "confusion", "per_class"),
+}
+
+
+@pytest.fixture(scope="module")
+def report(stripes: Samples, knows_stripes: Path) -> Report:
+    test = stripes.select("test")
+    columns = {"site": np.array(["north", "south", "west"])[np.arange(240) // 80]}
+    return Evaluator(knows_stripes, device="cpu").evaluate(
+        dataclasses.replace(test, columns=columns), training_data=stripes, slices="site"
+    )
+
+
+def test_report_json_has_every_field_that_was_promised(report: Report, tmp_path: Path) -> None:
+    written = report.save(tmp_path / "new" / "folder")
+    assert sorted(path.name for path in written) == [
+        *("confusion.png", "mistakes.png", "reliability.png", "report.json", "report.md", "slices.png")
+    ]
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(p.name for p in written)
+    found = json.loads((tmp_path / "new" / "folder" / "report.json").read_text())
+    assert set(found) >= FIELDS
+    assert found == json.loads(json.dumps(report.to_dict()))
+    assert found["accuracy"] == pytest.approx(report.accuracy, abs=1e-6)
+    assert np.array(found["confusion"]).sum() == found["count"] == 240
+    for row, label in zip(found["confusion"], found["labels"], strict=True):
+        assert sum(row) == found["per_class"][label]["support"]
+    assert found["slices"][0]["slices"][0]["value"] == "north"
+    assert found["leak"]["exact"] == 0
+    assert found["label_sets"]["rule"] == "same"
+
+
+def test_the_same_evaluation_writes_the_same_bytes(
+    report: Report, stripes: Samples, knows_stripes: Path, tmp_path: Path
+) -> None:
+    columns = {"site": np.array(["north", "south", "west"])[np.arange(240) // 80]}
+    again = Evaluator(knows_stripes, device="cpu").evaluate(
+        dataclasses.replace(stripes.select("test"), columns=columns), training_data=stripes, slices="site"
+    )
+    for path, other in zip(report.save(tmp_path / "a"), again.save(tmp_path / "b"), strict=True):
+        assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_pictures_are_pictures_with_something_in_them(report: Report, tmp_path: Path) -> None:
+    for path in report.save(tmp_path):
+        if path.suffix == ".png":
+            grey = np.asarray(Image.open(path).convert("L"))
+            assert min(grey.shape) > 150
+            # ink and paper, and much that is neither
+            assert grey.min() < 60 and grey.max() > 240 and grey.std() > 15
+
+
+def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
+    from facemotion.evaluation.plots import confusion_plot
+
+    (tmp_path / "c.png").write_bytes(confusion_plot(np.diag([10, 10, 10]) + 1, ("a", "b", "c")))
+    grey = np.asarray(Image.open(tmp_path / "c.png").convert("L")).astype(int)
+    # the cells' grounds: the commonest greys of the picture but for white
+    values, counts = np.unique(grey[grey < 253], return_counts=True)
+    two = np.sort(values[np.argsort(-counts)[:2]])
+    assert two[1] - two[0] > 80
+
+
+def test_without_matplotlib_the_rest_is_written_and_one_line_names_the_extra(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with caplog.at_level(logging.INFO):
+        written = report.save(tmp_path)
+    assert [path.name for path in written] == ["report.json", "report.md", "mistakes.png"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no plots without matplotlib: pip install 'facemotion[train]'"
+    ]
+    assert "confusion.png" not in (tmp_path / "report.md").read_text()
+
+
+def test_markdown_tells_it_all_and_shows_the_pictures(report: Report, tmp_path: Path) -> None:
+    report.save(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    for name in ("confusion.png", "reliability.png", "slices.png", "mistakes.png"):
+        assert f"]({name})" in text
+    for words in ("## Classes", "## Slices by site", "## Copies in the training data", "Wilson", "epoch chosen"):
+        assert words in text
+    # each line of a table has as many cells as its head
+    lines = text.splitlines()
+    for index, line in enumerate(lines):
+        if line.startswith("|---"):
+            width = lines[index - 1].count("|")
+            rows = [row for row in lines[index:] if row.startswith("|")][:3]
+            assert all(row.count("|") == width for row in rows[:2])
+
+
+def test_the_surest_mistakes_come_first_and_are_mistakes(report: Report) -> None:
+    sure = [each.probability for each in report.mistakes]
+    assert sure == sorted(sure, reverse=True)
+    assert all(each.truth != each.said for each in report.mistakes)
+    wrong = np.flatnonzero(report.probabilities.argmax(axis=1) != report.truth)
+    assert len(report.mistakes) == min(len(wrong), 40) == len(report.worst)
+    surest = wrong[report.probabilities[wrong].max(axis=1).argmax()]
+    assert report.mistakes[0].place == report.places[surest]
+
+
+def test_a_folder_that_can_not_be_written(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FacemotionError, match="the report can't be written"):
+        report.save(tmp_path / "file")
