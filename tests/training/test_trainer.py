@@ -56,6 +56,9 @@ def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Sa
     assert config.trained_on[0]["fingerprint"] == train.fingerprint
     assert config.chosen_on == "patterns 2"
     assert config.metrics[0]["accuracy"] == pytest.approx(history.best_score)
+    card = (out / "best" / "README.md").read_text("utf-8")
+    assert 'from_pretrained("run/best")' in card
+    assert "None" not in card
 
 
 def test_the_same_command_twice_gives_the_same_bytes(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:

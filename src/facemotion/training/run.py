@@ -197,7 +197,7 @@ class Run:
             metrics=({**self._told_of(self._validation), **figures},),
         )
         net: EmotionNet = self._loop.judged
-        name = self._out.resolve().name
+        name = f"{self._out.resolve().name}/best"
         replace_folder(self._out / "best", lambda folder: save_network(net, config, folder, name=name))
 
     def _told_of(self, samples: Samples) -> dict[str, Any]:

@@ -74,5 +74,7 @@ def packing_line(config: WeightsConfig) -> str:
 
 def _pairs(values: dict[str, object]) -> str:
     return ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+        if value is not None
     )
