@@ -83,14 +83,8 @@ def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
     return samples.restrict(config.label_set).fingerprint
 
 
-def find_leak(
-    config: WeightsConfig,
-    samples: Samples,
-    right: NDArray[np.bool_],
-    training_data: Samples | str | os.PathLike[str],
-) -> Leak:
-    """Look for the samples in the training split of the data that the weights were trained on, or in all of it."""
-    training = _read_training(config, training_data)
+def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_], training: Samples) -> Leak:
+    """Look for the samples among those that the weights were trained on."""
     exact, near = has_copy_in(samples, training), has_near_copy_in(samples, training)
     known = trained_on(config, training)
     if known is False:
@@ -109,7 +103,8 @@ def find_leak(
     )
 
 
-def _read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
+def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
+    """The training split of the data that weights were trained on, or all of it where it has none of that name."""
     rule = next((each.get("label_rule") for each in config.trained_on), None)
     try:
         training = read_faces(data, config.label_set, rule)

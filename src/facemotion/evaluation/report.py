@@ -64,7 +64,7 @@ class Pipeline:
     without_face: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What `Evaluator.evaluate` found. None stands for what can't be computed or was not asked for; `notes` say why.
 
