@@ -128,3 +128,12 @@ def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Sam
 def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: Path) -> None:
     report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train")
     assert "the weights were trained on these very faces: the figures say nothing of others" in report.notes
+
+
+def test_data_of_the_name_that_was_trained_on_is_said(stripes: Samples, knows_stripes: Path) -> None:
+    evaluator = Evaluator(knows_stripes, device="cpu")
+    some = stripes.subset(range(20, 200))
+    # all of it, without splits; a part of the very split; another split
+    for samples, said in ((some.with_splits([""] * 180), True), (some.select("train"), True), (stripes, False)):
+        notes = evaluator.evaluate(samples).notes
+        assert any("trained on data of this name" in note for note in notes) == said

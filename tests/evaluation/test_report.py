@@ -71,6 +71,14 @@ def test_pictures_are_pictures_with_something_in_them(report: Report, tmp_path: 
             assert grey.min() < 60 and grey.max() > 240 and grey.std() > 15
 
 
+def test_a_dollar_sign_in_a_name_is_no_formula(report: Report, tmp_path: Path) -> None:
+    assert report.slices is not None
+    odd = dataclasses.replace(report.slices[0], column="$a_$b")
+    named = dataclasses.replace(report, labels=("$x_$", "$", "fear"), slices=(odd,))
+    shown = dataclasses.replace(named, per_class=dict(zip(named.labels, report.per_class.values(), strict=True)))
+    assert len(shown.save(tmp_path)) == 6
+
+
 def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(confusion_plot(np.diag([10, 10, 10]) + 1, ("a", "b", "c")))
     grey = np.asarray(Image.open(tmp_path / "c.png").convert("L")).astype(int)
@@ -121,7 +129,8 @@ def test_the_surest_mistakes_come_first_and_are_mistakes(report: Report) -> None
 
 def test_the_sheet_of_mistakes_shows_the_faces_with_words_below() -> None:
     faces = np.random.default_rng(0).integers(0, 256, (10, 96, 96, 3), np.uint8)
-    mistakes = [Mistake(str(index), "contempt", "surprise", 0.987) for index in range(10)]
+    mistakes = [Mistake(str(index), "contempt", "surprise", 0.987) for index in range(9)]
+    mistakes.append(Mistake("9", "tired and very bored", "awake", 0.5))
     sheet = np.asarray(Image.open(io.BytesIO(mistakes_sheet(faces, mistakes))))
     # eight in a row: each 96 pixels, two lines of 16 below it, gaps of 2, under a title of 34
     assert sheet.shape == (34 + 2 * 130 + 2, 8 * 98 + 2, 3)
@@ -129,8 +138,10 @@ def test_the_sheet_of_mistakes_shows_the_faces_with_words_below() -> None:
     np.testing.assert_array_equal(sheet[164 : 164 + 96, 100:196], faces[9])
     words = sheet[34 + 96 : 34 + 128, 2:98]
     assert words.min() < 60
-    # both words fit between one face and the next
+    # words that are longer than a face is wide are cut
     assert (sheet[34 + 96 : 34 + 128, 98:100] == 255).all()
+    assert (sheet[164 + 96 : 164 + 128, 197:] == 255).all()
+    assert (sheet[164 + 96 : 164 + 112, 150:196] < 60).any()
 
 
 def test_a_folder_that_can_not_be_written(report: Report, tmp_path: Path) -> None:

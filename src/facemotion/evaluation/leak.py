@@ -64,7 +64,7 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
         if told.get("fingerprint"):
             same = told["fingerprint"] == _fingerprint(samples, config)
         else:
-            same = split == told.get("split") != "" and Path(str(told.get("data"))).name == Path(samples.source).name
+            same = split == told.get("split") != "" and _same_name(told, samples)
         if same:
             return config.chosen_on
     *_, last = config.chosen_on.split()
@@ -75,6 +75,16 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
     """Whether the weights were trained on just these samples; None where they don't tell."""
     told = [each["fingerprint"] for each in config.trained_on if each.get("fingerprint")]
     return _fingerprint(samples, config) in told if told else None
+
+
+def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
+    """Whether weights were trained on data of this name, and on this split of it where the samples are one split."""
+    split = split_name(samples)
+    return any(_same_name(told, samples) and split in (None, told.get("split") or None) for told in config.trained_on)
+
+
+def _same_name(told: dict[str, Any], samples: Samples) -> bool:
+    return Path(str(told.get("data"))).name == Path(samples.source).name
 
 
 def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
