@@ -139,10 +139,10 @@ def _slicing_plot(axes: Axes, slicing: Slicing, overall: float | None) -> None:
 
 def mistakes_sheet(faces: Pixels, mistakes: Sequence[Mistake]) -> bytes:
     """A contact sheet of faces (n, S, S, 3), each with what it is and what was said instead."""
-    captions = [f"{each.truth}\n{each.said} {each.probability:.0%}" for each in mistakes]
-    title = f"The {len(faces)} surest mistakes: truth, and below it what was said"
+    captions = [f"{each.truth}\n{each.probability:.0%} {each.said}" for each in mistakes]
+    title = f"Surest mistakes ({len(faces)}): truth, and below it what was said"
     picture = io.BytesIO()
-    Image.fromarray(tile(faces, title, min(8, max(len(faces), 5)), captions)).save(picture, "PNG")
+    Image.fromarray(tile(faces, title, min(8, max(len(faces), 6)), captions)).save(picture, "PNG")
     return picture.getvalue()
 
 
