@@ -74,3 +74,9 @@ def test_of_takes_what_people_have() -> None:
     assert len({fer7, LabelSet.of("fer7")}) == 1
     with pytest.raises(UnknownNameError, match="did you mean 'fer7'"):
         LabelSet.of("fer8")
+
+
+def test_known_emotions_in_any_spelling_and_labels_of_ones_own() -> None:
+    assert LabelSet(("Happiness", "4_sad", "contempt")).emotions
+    assert all(LabelSet.named(name).emotions for name in LabelSet.known())
+    assert not LabelSet(("happy", "tired")).emotions

@@ -158,6 +158,16 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
         Evaluator(tmp_path, batch_size=0)
 
 
+def test_a_network_that_gives_nan_is_no_network(stripes: Samples) -> None:
+    config = plan_network("fast", LABELS, InputSpec(size=24))
+    net = build_network(config).eval()
+    with torch.no_grad():
+        next(iter(net.head.parameters())).fill_(float("nan"))
+    broken = EmotionRecognizer(Classifier(net, config, device="cpu"))
+    with pytest.raises(WeightsError, match="the network gives no numbers"):
+        Evaluator(broken).evaluate(stripes)
+
+
 def test_progress_and_speed_go_elsewhere(
     stripes: Samples, knows_stripes: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,7 +50,7 @@ def test_five_class_weights_on_seven_classes_leave_out_faces_and_say_how_many() 
 
 
 def test_a_mapping_adds_probabilities_and_renames_on_either_side() -> None:
-    mapping = {"disgust": "angry", "contempt": "angry", "fear": "surprise"}
+    mapping = {"Disgusted": "angry", "contempt": "angry", "fear": "surprise"}
     judged = bring_together(FERPLUS8, one_of_each(FER7), mapping)
     assert judged.rule == "map"
     assert judged.labels.labels == ("neutral", "happy", "surprise", "sad", "angry")

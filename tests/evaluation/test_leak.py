@@ -14,7 +14,7 @@ from training_patterns import patterns
 from facemotion import Evaluator, Samples
 from facemotion.data.copies import has_copy_in, has_near_copy_in, near_pairs
 from facemotion.errors import DataError
-from facemotion.evaluation.leak import find_leak, selected_split
+from facemotion.evaluation.leak import find_leak, read_training, selected_split
 from facemotion.weights.folder import read_config
 
 
@@ -69,28 +69,24 @@ def test_whether_it_is_what_was_trained_on(
     config = read_config(knows_stripes)
     test = stripes.select("test")
     right = np.ones(len(test), bool)
-    assert find_leak(config, test, right, stripes).is_what_was_trained_on is True
+    assert find_leak(config, test, right, read_training(config, stripes)).is_what_was_trained_on is True
     assert not caplog.records
     with caplog.at_level(logging.WARNING):
         assert find_leak(config, test, right, patterns(60, 9)).is_what_was_trained_on is False
     assert "is not what the weights say they were trained on" in caplog.text
     silent = dataclasses.replace(config, trained_on=())
-    leak = find_leak(silent, test, right, stripes)
+    leak = find_leak(silent, test, right, read_training(silent, stripes))
     assert leak.is_what_was_trained_on is None
     assert (leak.training_split, leak.training_count) == ("train", 192)
 
 
 def test_the_training_data_is_read_by_the_rule_of_the_weights_or_without_votes(
-    fer_folder: Path, knows_fer: Path, tmp_path: Path, fer: Samples
+    fer_folder: Path, knows_fer: Path, tmp_path: Path
 ) -> None:
-    config = read_config(knows_fer)
-    by_votes = dataclasses.replace(config, trained_on=({"label_rule": "majority"},))
-    test = fer.select("test")
-    right = np.ones(len(test), bool)
-    with_votes = find_leak(by_votes, test, right, fer_folder)
-    assert 0 < with_votes.training_count < 600
+    by_votes = dataclasses.replace(read_config(knows_fer), trained_on=({"label_rule": "majority"},))
+    assert 0 < len(read_training(by_votes, fer_folder)) < 600
     (tmp_path / "fer2013.csv").write_bytes((fer_folder / "fer2013.csv").read_bytes())
-    assert find_leak(by_votes, test, right, tmp_path).training_count == 600
+    assert len(read_training(by_votes, tmp_path)) == 600
 
 
 def test_the_split_that_chose_the_epoch_is_known_by_its_faces_or_its_name(
@@ -132,3 +128,12 @@ def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Sam
 def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: Path) -> None:
     report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train")
     assert "the weights were trained on these very faces: the figures say nothing of others" in report.notes
+
+
+def test_data_of_the_name_that_was_trained_on_is_said(stripes: Samples, knows_stripes: Path) -> None:
+    evaluator = Evaluator(knows_stripes, device="cpu")
+    some = stripes.subset(range(20, 200))
+    # all of it, without splits; a part of the very split; another split
+    for samples, said in ((some.with_splits([""] * 180), True), (some.select("train"), True), (stripes, False)):
+        notes = evaluator.evaluate(samples).notes
+        assert any("trained on data of this name" in note for note in notes) == said

@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from facemotion import EmotionRecognizer, Evaluator, InputSpec
+from facemotion import Box, EmotionRecognizer, Evaluator, Face, InputSpec
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
+from facemotion.testing import StubDetector
 
 
 @pytest.fixture
@@ -60,6 +61,15 @@ def test_what_is_seen_is_what_predict_sees(recognizer: EmotionRecognizer, photos
         scores = recognizer.predict(place)[0].scores
         np.testing.assert_allclose(row, list(scores.values()), atol=1e-5)
     assert np.abs(report.probabilities - plain.probabilities).max() > 1e-6
+
+
+def test_of_several_faces_the_largest_is_judged(recognizer: EmotionRecognizer, photos: Path) -> None:
+    small, large = Face(Box(200, 20, 280, 100), 0.99), Face(Box(160, 60, 300, 220), 0.7)
+    several = EmotionRecognizer(recognizer.classifier, detector=StubDetector([small, large]))
+    alone = EmotionRecognizer(recognizer.classifier, detector=StubDetector([large]))
+    both, one = (Evaluator(each).evaluate(photos, photos=True, label_sets="keep") for each in (several, alone))
+    np.testing.assert_array_equal(both.probabilities, one.probabilities)
+    assert both.pipeline is not None and both.pipeline.detector == "StubDetector"
 
 
 def test_groups_in_which_faces_are_not_found_are_seen(recognizer: EmotionRecognizer, photos: Path) -> None:

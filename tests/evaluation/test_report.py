@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 import sys
@@ -13,6 +14,8 @@ import pytest
 from PIL import Image
 
 from facemotion import Evaluator, FacemotionError, Report, Samples
+from facemotion.evaluation.plots import confusion_plot, mistakes_sheet
+from facemotion.evaluation.report import Mistake
 
 FIELDS = {
     *("weights", "data", "split", "label_rule", "chosen_on", "tta", "count", "top2", "leak", "slices", "accuracy"),
@@ -40,8 +43,9 @@ def test_report_json_has_every_field_that_was_promised(report: Report, tmp_path:
     assert found == json.loads(json.dumps(report.to_dict()))
     assert found["accuracy"] == pytest.approx(report.accuracy, abs=1e-6)
     assert np.array(found["confusion"]).sum() == found["count"] == 240
-    for row, label in zip(found["confusion"], found["labels"], strict=True):
+    for row, shares, label in zip(found["confusion"], found["confusion_shares"], found["labels"], strict=True):
         assert sum(row) == found["per_class"][label]["support"]
+        assert shares == pytest.approx([count / sum(row) for count in row], abs=1e-6)
     assert found["slices"][0]["slices"][0]["value"] == "north"
     assert found["leak"]["exact"] == 0
     assert found["label_sets"]["rule"] == "same"
@@ -67,9 +71,15 @@ def test_pictures_are_pictures_with_something_in_them(report: Report, tmp_path: 
             assert grey.min() < 60 and grey.max() > 240 and grey.std() > 15
 
 
-def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
-    from facemotion.evaluation.plots import confusion_plot
+def test_a_dollar_sign_in_a_name_is_no_formula(report: Report, tmp_path: Path) -> None:
+    assert report.slices is not None
+    odd = dataclasses.replace(report.slices[0], column="$a_$b")
+    named = dataclasses.replace(report, labels=("$x_$", "$", "fear"), slices=(odd,))
+    shown = dataclasses.replace(named, per_class=dict(zip(named.labels, report.per_class.values(), strict=True)))
+    assert len(shown.save(tmp_path)) == 6
 
+
+def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(confusion_plot(np.diag([10, 10, 10]) + 1, ("a", "b", "c")))
     grey = np.asarray(Image.open(tmp_path / "c.png").convert("L")).astype(int)
     # the cells' grounds: the commonest greys of the picture but for white
@@ -115,6 +125,23 @@ def test_the_surest_mistakes_come_first_and_are_mistakes(report: Report) -> None
     assert len(report.mistakes) == min(len(wrong), 40) == len(report.worst)
     surest = wrong[report.probabilities[wrong].max(axis=1).argmax()]
     assert report.mistakes[0].place == report.places[surest]
+
+
+def test_the_sheet_of_mistakes_shows_the_faces_with_words_below() -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (10, 96, 96, 3), np.uint8)
+    mistakes = [Mistake(str(index), "contempt", "surprise", 0.987) for index in range(9)]
+    mistakes.append(Mistake("9", "tired and very bored", "awake", 0.5))
+    sheet = np.asarray(Image.open(io.BytesIO(mistakes_sheet(faces, mistakes))))
+    # eight in a row: each 96 pixels, two lines of 16 below it, gaps of 2, under a title of 34
+    assert sheet.shape == (34 + 2 * 130 + 2, 8 * 98 + 2, 3)
+    np.testing.assert_array_equal(sheet[34 : 34 + 96, 2:98], faces[0])
+    np.testing.assert_array_equal(sheet[164 : 164 + 96, 100:196], faces[9])
+    words = sheet[34 + 96 : 34 + 128, 2:98]
+    assert words.min() < 60
+    # words that are longer than a face is wide are cut
+    assert (sheet[34 + 96 : 34 + 128, 98:100] == 255).all()
+    assert (sheet[164 + 96 : 164 + 128, 197:] == 255).all()
+    assert (sheet[164 + 96 : 164 + 112, 150:196] < 60).any()
 
 
 def test_a_folder_that_can_not_be_written(report: Report, tmp_path: Path) -> None:

@@ -59,10 +59,9 @@ def evaluate(
         report = evaluator.evaluate(
             data, split=split, label_rule=label_rule, tta=tta, training_data=training_data, progress=progress
         )
-    if out is not None:
-        report.save(out)
     click.echo(report)
     if out is not None:
+        report.save(out)
         click.echo(f"the report is in {out}", err=True)
 
 

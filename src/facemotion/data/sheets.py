@@ -68,5 +68,7 @@ def tile(pictures: Pixels, title: str, columns: int, captions: Sequence[str] = (
         left, top = _GAP + column * across, head + row * down
         sheet.paste(Image.fromarray(picture), (left, top))
         for number, line in enumerate(captions[index].split("\n") if captions else ()):
+            while len(line) > 2 and canvas.textlength(line, font) > side - 2:
+                line = line[:-3] + ".."
             canvas.text((left + 2, top + side + number * _CAPTION_LINE), line, "black", font)
     return np.array(sheet)

@@ -12,7 +12,7 @@ import numpy as np
 from facemotion.errors import DataError
 from facemotion.evaluation.figures import figures_of
 from facemotion.evaluation.label_sets import Judged, LabelSets, bring_together
-from facemotion.evaluation.leak import find_leak, selected_split, trained_on
+from facemotion.evaluation.leak import find_leak, may_be_trained_on, read_training, selected_split, trained_on
 from facemotion.evaluation.photos import FoundFaces
 from facemotion.evaluation.reading import choose_split, read_faces, split_name
 from facemotion.evaluation.report import Mistake, Report
@@ -93,6 +93,7 @@ class Evaluator:
         judged = bring_together(config.label_set, whole, label_sets)
         samples = judged.samples
         columns = None if slices is None else slice_columns(samples, slices)
+        training = None if training_data is None else read_training(config, training_data)
         seen = FoundFaces.of(samples, self.recognizer.detector, progress) if photos else None
         found = np.ones(len(samples), bool) if seen is None else seen.found
         cut: Cut = samples.crops if seen is None else seen.crops
@@ -127,7 +128,7 @@ class Evaluator:
                 Mistake(places[index], judged.labels[truth[index]], *_said(probabilities[index], judged))
                 for index in worst
             ),
-            leak=None if training_data is None else find_leak(config, samples, right, training_data),
+            leak=None if training is None else find_leak(config, samples, right, training),
             slices=None if columns is None else slice_accuracy(right, columns, samples.source),
             pipeline=None if seen is None else seen.figures(right, self.recognizer.detector),
             notes=(*notes, *_warnings(config, whole, selected, photos)),
@@ -157,6 +158,10 @@ def _warnings(config: WeightsConfig, samples: Samples, selected: str | None, pho
         notes.append("the epoch of these weights was chosen on this very split: the figures flatter them")
     if trained_on(config, samples):
         notes.append("the weights were trained on these very faces: the figures say nothing of others")
+    elif may_be_trained_on(config, samples):
+        notes.append(
+            "the weights were trained on data of this name: name it as training data to see how much they know"
+        )
     height, width = samples.sizes.T
     oblong = float(((height > 1.25 * width) | (width > 1.25 * height)).mean())
     if oblong > 0.5 and not photos:

@@ -59,12 +59,9 @@ def bring_together(weights: LabelSet, samples: Samples, wanted: LabelSets) -> Ju
     1; "keep" lets them say all of theirs; a mapping {label: label} renames labels of either side first (probabilities
     of labels that become one are added) and restricts then. Faces of labels that the weights don't know are left out.
     """
-    mapping = dict(wanted) if isinstance(wanted, Mapping) else {}
-    if not mapping and wanted not in RULES:
+    if not isinstance(wanted, Mapping) and wanted not in RULES:
         raise UnknownNameError("rule for labels that differ", str(wanted), RULES, "Or give a mapping of labels.")
-    for label in mapping:
-        if label not in weights and label not in samples.labels:
-            raise UnknownNameError("label", label, dict.fromkeys((*weights, *samples.labels)))
+    mapping = _as_spelled(wanted, weights, samples.labels) if isinstance(wanted, Mapping) else {}
     theirs = _renamed(weights, mapping)
     new = [theirs.index(_new_name(label, mapping)) for label in weights]
     data_words = [_new_name(label, mapping) for label in samples.labels]
@@ -104,6 +101,17 @@ def bring_together(weights: LabelSet, samples: Samples, wanted: LabelSets) -> Ju
         mapping=mapping,
         _columns=columns,
     )
+
+
+def _as_spelled(mapping: Mapping[str, str], *sets: LabelSet) -> dict[str, str]:
+    """The mapping with its old labels as the sets spell them."""
+    spelled: dict[str, str] = {}
+    for old, new in mapping.items():
+        found = {labels.find(old): new for labels in sets if old in labels}
+        if not found:
+            raise UnknownNameError("label", old, dict.fromkeys(label for labels in sets for label in labels))
+        spelled |= found
+    return spelled
 
 
 def _new_name(label: str, mapping: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
         if told.get("fingerprint"):
             same = told["fingerprint"] == _fingerprint(samples, config)
         else:
-            same = split == told.get("split") != "" and Path(str(told.get("data"))).name == Path(samples.source).name
+            same = split == told.get("split") != "" and _same_name(told, samples)
         if same:
             return config.chosen_on
     *_, last = config.chosen_on.split()
@@ -77,20 +77,24 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
     return _fingerprint(samples, config) in told if told else None
 
 
+def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
+    """Whether weights were trained on data of this name, and on this split of it where the samples are one split."""
+    split = split_name(samples)
+    return any(_same_name(told, samples) and split in (None, told.get("split") or None) for told in config.trained_on)
+
+
+def _same_name(told: dict[str, Any], samples: Samples) -> bool:
+    return Path(str(told.get("data"))).name == Path(samples.source).name
+
+
 def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
     """As a training of these weights would take it."""
     _ = samples.digests  # read once, and kept by what is made of the samples
     return samples.restrict(config.label_set).fingerprint
 
 
-def find_leak(
-    config: WeightsConfig,
-    samples: Samples,
-    right: NDArray[np.bool_],
-    training_data: Samples | str | os.PathLike[str],
-) -> Leak:
-    """Look for the samples in the training split of the data that the weights were trained on, or in all of it."""
-    training = _read_training(config, training_data)
+def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_], training: Samples) -> Leak:
+    """Look for the samples among those that the weights were trained on."""
     exact, near = has_copy_in(samples, training), has_near_copy_in(samples, training)
     known = trained_on(config, training)
     if known is False:
@@ -109,7 +113,8 @@ def find_leak(
     )
 
 
-def _read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
+def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
+    """The training split of the data that weights were trained on, or all of it where it has none of that name."""
     rule = next((each.get("label_rule") for each in config.trained_on), None)
     try:
         training = read_faces(data, config.label_set, rule)

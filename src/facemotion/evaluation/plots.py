@@ -65,8 +65,9 @@ def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes
         ink = "white" if shares[row, column] > _DARK_GROUND else "black"
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(labels))
-    axes.set_xticks(ticks, labels, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, labels)
+    # a label may have a dollar sign, which is no formula
+    axes.set_xticks(ticks, labels, rotation=35, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(ticks, labels, parse_math=False)
     axes.set(xlabel="the network says", ylabel="truth")
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, format=_percent)
     bar.set_label("share of the row")
@@ -130,18 +131,18 @@ def _slicing_plot(axes: Axes, slicing: Slicing, overall: float | None) -> None:
         shape, colour = ("s", _RED) if each.marked else ("o", "white")
         axes.plot(each.accuracy, row, shape, color=colour, markeredgecolor="black", markersize=7)
     names = [f"{each.value} ({each.count:,})" for each in slicing.slices]
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_title(slicing.column, loc="left", fontsize=10)
+    axes.set_title(slicing.column, loc="left", fontsize=10, parse_math=False)
     axes.grid(axis="x", alpha=0.3)
 
 
 def mistakes_sheet(faces: Pixels, mistakes: Sequence[Mistake]) -> bytes:
     """A contact sheet of faces (n, S, S, 3), each with what it is and what was said instead."""
-    captions = [f"{each.truth}\n{each.said} {each.probability:.0%}" for each in mistakes]
-    title = f"The {len(faces)} surest mistakes: truth, and below it what was said"
+    captions = [f"{each.truth}\n{each.probability:.0%} {each.said}" for each in mistakes]
+    title = f"Surest mistakes ({len(faces)}): truth, and below it what was said"
     picture = io.BytesIO()
-    Image.fromarray(tile(faces, title, min(8, max(len(faces), 5)), captions)).save(picture, "PNG")
+    Image.fromarray(tile(faces, title, min(8, max(len(faces), 6)), captions)).save(picture, "PNG")
     return picture.getvalue()
 
 

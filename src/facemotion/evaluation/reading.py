@@ -26,7 +26,7 @@ def choose_split(samples: Samples, split: str | None) -> Samples:
     names = [name for name in samples.split_counts() if name]
     if split is not None:
         chosen = samples.select(split)
-    elif len(names) < 2:
+    elif len(samples.split_counts()) < 2:
         chosen = samples
     else:
         try:

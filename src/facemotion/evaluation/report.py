@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from facemotion.errors import FacemotionError
 from facemotion.evaluation import report_text
+from facemotion.evaluation.metrics import row_shares
 from facemotion.evaluation.plots import (
     confusion_plot,
     mistakes_sheet,
@@ -64,7 +65,7 @@ class Pipeline:
     without_face: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What `Evaluator.evaluate` found. None stands for what can't be computed or was not asked for; `notes` say why.
 
@@ -117,11 +118,12 @@ class Report:
         return report_text.plain(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as report.json has them; shares are rounded to six digits."""
+        """Plain values, as report.json has them, rounded to six digits; confusion_shares are shares of the rows."""
         hidden = ("truth", "probabilities", "places", "worst", "label_sets", "confusion")
         values: dict[str, Any] = {"facemotion_version": __version__}
         values |= {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name not in hidden}
         values |= {"label_sets": self.label_sets.to_dict(), "confusion": self.confusion.tolist()}
+        values["confusion_shares"] = [row if sum(row) else None for row in row_shares(self.confusion).tolist()]
         plain: dict[str, Any] = _plain(values)
         return plain
 

@@ -39,8 +39,11 @@ def markdown(report: Report, pictures: Iterable[str]) -> str:
     lines += ["## Figures", "", *_rows(("figure", "value"), _figures(report)), ""]
     rows = [(label, *_cells(values)) for label, values in _class_rows(report)]
     lines += ["## Classes", "", *_rows(("label", *_COLUMNS), rows), ""]
-    matrix = [(label, *map(str, row)) for label, row in zip(report.labels, report.confusion.tolist(), strict=True)]
-    lines += ["## Confusion", "", *_rows(("truth \\ said", *report.labels), matrix), ""]
+    matrix = [
+        (label, *(f"{count} ({count / max(sum(row), 1):.0%})" for count in row))
+        for label, row in zip(report.labels, report.confusion.tolist(), strict=True)
+    ]
+    lines += ["## Confusion: counts, and shares of the row", "", *_rows(("truth \\ said", *report.labels), matrix), ""]
     for title, part in _parts(report):
         lines += [f"## {title}", "", *(f"- {line}" for line in part), ""]
     for name in pictures:
