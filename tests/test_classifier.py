@@ -137,6 +137,27 @@ def test_no_more_threads_than_this_machine_gives() -> None:
         torch.set_num_threads(before)
 
 
+def test_a_few_faces_of_a_small_network_take_one_thread_and_much_work_takes_all() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        small, large = (Classifier(*network(name), device="cpu") for name in ("fast", "vgg16"))
+        used: list[int] = []
+        for classifier in (small, large):
+            classifier._running.register_forward_pre_hook(lambda *_: used.append(torch.get_num_threads()))
+        # measuring the network's work is the first run of each, on one thread
+        small.probabilities(crops_for(small.config, 4))
+        large.probabilities(crops_for(large.config, 4))
+        assert used == [1, 1, 1, torch.get_num_threads()]
+        assert small._work < large._work / 10
+        rows = small.probabilities(crops_for(small.config, 300), batch_size=300)
+        assert used[-1] == torch.get_num_threads()
+        alone = [small.probabilities(crops_for(small.config, 300)[index : index + 1])[0] for index in (0, 299)]
+        np.testing.assert_allclose(rows[[0, 299]], alone, atol=1e-6)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     net, config = network(spec=COLOUR, temperature=2.5, licence="MIT")
     crops = crops_for(config)

@@ -6,6 +6,9 @@ import copy
 import dataclasses
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float16", "bfloat16"]
+
+# multiplications that one thread does in some 20 milliseconds
+_WORK_OF_ONE_THREAD = 500_000_000
 
 
 class Classifier:
@@ -91,11 +97,36 @@ class Classifier:
         return results
 
     def _batch(self, crops: Pixels) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with torch.inference_mode(), self._threads(len(crops)):
             pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
             pixels = normalise(pixels, self.config.input).to(self._dtype, memory_format=torch.channels_last)
             values: NDArray[np.float32] = self._running.probabilities(pixels).cpu().numpy()
         return values
+
+    def _threads(self, count: int) -> AbstractContextManager[None]:
+        """One thread for little work: others cost more than they save, and where a machine is busy, much more."""
+        if self.device.type != "cpu" or count * self._work > _WORK_OF_ONE_THREAD:
+            return nullcontext()
+        return _one_thread()
+
+    @cached_property
+    def _work(self) -> int:
+        """The multiplications in convolutions and linear layers for a face; what else there is costs little."""
+        counts: list[int] = []
+
+        def count(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
+            # each output channel's value is a sum over one kernel
+            weight = layer.get_parameter("weight")
+            counts.append(output.numel() * weight[0].numel())
+
+        layers = [each for each in self._running.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
+        handles = [layer.register_forward_hook(count) for layer in layers]
+        spec = self.config.input
+        with _one_thread():
+            self._running(torch.zeros((1, spec.channels, spec.size, spec.size), dtype=self._dtype))
+        for handle in handles:
+            handle.remove()
+        return sum(counts)
 
     def packed(
         self,
@@ -188,6 +219,16 @@ def _pairs_to_fold(net: nn.Module) -> list[tuple[str, str]]:
         if before.op == "call_module" and single and type(modules[str(before.target)]) is nn.Conv2d:
             pairs.append((str(before.target), str(node.target)))
     return pairs
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _limit_threads() -> None:
