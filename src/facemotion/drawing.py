@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from facemotion.boxes import Box
 from facemotion.opencv import cv2
 from facemotion.results import FaceEmotion
 
@@ -52,6 +54,27 @@ def draw(image: Pixels, faces: Sequence[Face | FaceEmotion], *, bars: bool = Fal
         for face in ordered:
             if isinstance(face, FaceEmotion):
                 _draw_bars(canvas, face)
+    return canvas
+
+
+def mirror(image: Pixels, faces: Sequence[FaceEmotion]) -> tuple[Pixels, list[FaceEmotion]]:
+    """The image as in a mirror, with the faces where they are then, and without their landmarks."""
+    width = image.shape[1]
+    turned = [
+        replace(face, box=Box(width - face.box.x2, face.box.y1, width - face.box.x1, face.box.y2), landmarks=None)
+        for face in faces
+    ]
+    return np.ascontiguousarray(image[:, ::-1]), turned
+
+
+def caption(image: Pixels, text: str) -> Pixels:
+    """A copy of the image with a line of text in the lower left corner."""
+    canvas = image.copy()
+    mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
+    if mask is not None:
+        y = canvas.shape[0] - mask.shape[0]
+        canvas[y:, : mask.shape[1]] = _DARK
+        _write(canvas, mask, 0, y, _LIGHT)
     return canvas
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -58,6 +61,25 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
         return _decode(image, limit, place)
 
 
+def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[Pixels]]:
+    """Pictures decoded by several threads, a few ahead of the one that is asked for, in the order of the sources.
+
+    `result()` gives what `read_image` would give, or raises what it would raise.
+    """
+    with ThreadPoolExecutor(threads, "facemotion pictures") as pool:
+        waiting: deque[Future[Pixels]] = deque()
+        try:
+            for source in sources:
+                waiting.append(pool.submit(read_image, source))
+                if len(waiting) > threads:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
 def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
     """Width, height (as shown upright) and whether it is grey, from a picture's header; its pixels are not read."""
     place = os.fspath(path)
@@ -76,8 +98,17 @@ def from_bgr(frame: NDArray[Any]) -> Pixels:
 
 def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
     """Write (H, W) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
+    _write(path, pixels, "PNG")
+
+
+def write_jpeg(path: str | os.PathLike[str], pixels: Pixels) -> None:
+    """Write (H, W) or (H, W, 3) pixels as a JPEG of high quality, which is there whole or not at all."""
+    _write(path, pixels, "JPEG", quality=95, subsampling=0)
+
+
+def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: Any) -> None:
     part = Path(path).with_name(Path(path).name + ".part")
-    Image.fromarray(pixels).save(part, "PNG")
+    Image.fromarray(pixels).save(part, kind, **options)
     part.replace(path)
 
 

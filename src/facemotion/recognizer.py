@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -15,19 +15,25 @@ from facemotion.boxes import Box
 from facemotion.classifier import Classifier, Precision
 from facemotion.crops import cut
 from facemotion.detectors.detector import FaceDetector
+from facemotion.devices import cpu_threads
 from facemotion.errors import ImageError
 from facemotion.export import export_onnx
-from facemotion.images import ImageSource, read_image
+from facemotion.images import ImageSource, read_ahead, read_image
 from facemotion.labels import LabelSet
-from facemotion.results import Face, FaceEmotion
+from facemotion.results import Face, FaceEmotion, Frame
+from facemotion.video.stream import stream
 from facemotion.weights import hub
+from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.results import Pixels
+    from facemotion.video.frames import VideoSource
 
-DEFAULT_WEIGHTS = "fast-8class"
+_CHUNK_BYTES = 200_000_000
+
+_Item = TypeVar("_Item")
 
 
 class Detects(Protocol):
@@ -89,21 +95,35 @@ class EmotionRecognizer:
 
     def predict(self, image: ImageSource) -> list[FaceEmotion]:
         """The emotions of every face in a picture, the largest face first; an empty list where there is none."""
-        return self.predict_batch([image])[0]
+        return self._predict([read_image(image)], batch_size=32)[0]
 
     def predict_batch(self, images: Iterable[ImageSource], batch_size: int = 32) -> list[list[FaceEmotion]]:
-        """As `predict`, of many pictures: their faces go through the network `batch_size` at a time."""
-        spec = self.classifier.config.input
-        faces, crops = [], []
-        for image in images:
-            pixels = read_image(image)
-            found = sorted(self.detector.detect(pixels), key=lambda face: -face.box.area)
-            faces.append(found)
-            crops.append(cut(pixels, found, spec))
-        if not faces:
-            return []
-        rows = iter(self.classifier.probabilities(np.concatenate(crops), batch_size))
-        return [[self._describe(face, next(rows)) for face in found] for found in faces]
+        """As `predict`, of many pictures: read ahead, detected together, and their faces classified together.
+
+        batch_size: how many pictures are in memory at most, fewer where they are large, and how many faces go through
+        the network at once. `images` may be a generator: it is drawn from as the work goes on.
+        """
+        pixels = (each.result() for each in read_ahead(images, cpu_threads()))
+        return [found for chunk in in_chunks(pixels, batch_size, np.size) for found in self._predict(chunk, batch_size)]
+
+    def stream(
+        self,
+        source: VideoSource,
+        *,
+        track: bool = True,
+        smooth: float = 0.15,
+        every: int = 1,
+        fps: float | None = None,
+    ) -> Iterator[Frame]:
+        """The frames of a video with their faces, each with its index and time; few of them are in memory at a time.
+
+        source: a camera's index, a clip's path, a URL, or any iterable of RGB arrays. A clip loses no frame; of a
+        camera or a live stream a slow reader gets the newest one.
+        track: give each face a `track_id` that stays its own. smooth: half-life of the scores in seconds, so that
+        labels do not flicker; 0 turns it off. every: look at each n-th frame only, faces are carried along in between.
+        fps: the rate of an iterable (30 unless given); for a clip it replaces the times in the file.
+        """
+        return stream(source, self.predict, track=track, smooth=smooth, every=every, fps=fps)
 
     def classify(self, crops: Sequence[ImageSource] | Pixels, batch_size: int = 32) -> NDArray[np.float32]:
         """(n, K) probabilities of pictures that are faces already, whatever their size; column k is `labels[k]`."""
@@ -133,10 +153,37 @@ class EmotionRecognizer:
         """Write an ONNX file; gives the largest difference of a probability from torch's."""
         return export_onnx(self.classifier.net, self.classifier.config, path)
 
+    def _predict(self, images: Sequence[Pixels], batch_size: int) -> list[list[FaceEmotion]]:
+        faces = [sorted(found, key=lambda face: -face.box.area) for found in self._detect(images)]
+        spec = self.classifier.config.input
+        crops = np.concatenate([cut(image, found, spec) for image, found in zip(images, faces, strict=True)])
+        rows = iter(self.classifier.probabilities(crops, batch_size))
+        return [[self._describe(face, next(rows)) for face in found] for found in faces]
+
+    def _detect(self, images: Sequence[Pixels]) -> list[list[Face]]:
+        if len(images) > 1 and hasattr(self.detector, "detect_batch"):
+            together: list[list[Face]] = self.detector.detect_batch(images)
+            return together
+        return [self.detector.detect(image) for image in images]
+
     def _describe(self, face: Face, row: NDArray[np.float32]) -> FaceEmotion:
         scores = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
         label = self.labels[int(row.argmax())]
         return FaceEmotion(label, scores[label], scores, face.box, face.score, face.landmarks)
+
+
+def in_chunks(items: Iterable[_Item], most: int, size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Items in lists of at most `most`, whose bytes together stay near what a few large photos take."""
+    chunk: list[_Item] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        size += size_of(item)
+        if len(chunk) >= most or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _whole(image: Pixels) -> Face:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import subprocess
 import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +19,7 @@ import pytest
 from facemotion import ImageError, VideoError
 from facemotion.opencv import cv2
 from facemotion.video import frames as module
-from facemotion.video.frames import read_frames
+from facemotion.video.frames import ClipInfo, RawFrame, clip_info, play, read_frames
 
 SIZE = (160, 48)
 
@@ -99,6 +103,131 @@ def test_a_clip_that_breaks_off_gives_what_there_is_and_then_says_so(tmp_path: P
     assert 5 < len(found) < 35
 
 
+def test_a_clip_that_is_damaged_in_the_middle_gives_what_comes_before(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", 60, code="mp4v", size=(320, 240))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle - 1500 : middle + 1500] = bytes(3000)
+    path.write_bytes(data)
+    found = []
+    with contextlib.suppress(VideoError):  # some builds of FFmpeg read on over damage
+        for frame in read_frames(path):
+            found.append(frame.index)
+    assert found == list(range(len(found)))
+    assert len(found) > 10
+
+
+def box(data: bytearray, name: bytes) -> int:
+    """Where the content of an MP4's box begins."""
+    assert data.count(name) == 1
+    return data.index(name) + 4
+
+
+def test_a_clip_that_an_editor_cut_short_is_whole(tmp_path: Path) -> None:
+    """Editors leave all frames in the file and say how many are shown."""
+    path = write(tmp_path / "a.mp4", 40, code="mp4v")
+    data = bytearray(path.read_bytes())
+    # the length in milliseconds of the film, of its track, and of what is shown of that
+    for name, offset in ((b"mvhd", 16), (b"tkhd", 20), (b"elst", 8)):
+        assert struct.unpack_from(">I", data, box(data, name) + offset) == (1600,)
+        struct.pack_into(">I", data, box(data, name) + offset, 800)
+    path.write_bytes(data)
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT) == 40
+    assert indices([frame.image for frame in read_frames(path)]) == list(range(20))
+
+
+def test_a_variable_rate_keeps_the_times_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", 40, code="mp4v")
+    data = bytearray(path.read_bytes())
+    steps = box(data, b"stts")
+    assert struct.unpack_from(">4I", data, steps) == (0, 1, 40, 512)
+    # twenty frames at 25 a second and twenty at 10, instead of forty at 25: 2.8 seconds
+    data[steps : steps + 16] = struct.pack(">6I", 0, 2, 20, 512, 20, 1280)
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        size = box(data, name) - 8
+        struct.pack_into(">I", data, size, struct.unpack_from(">I", data, size)[0] + 8)
+    for name, offset, length in ((b"mvhd", 16, 2800), (b"tkhd", 20, 2800), (b"elst", 8, 2800), (b"mdhd", 16, 35840)):
+        struct.pack_into(">I", data, box(data, name) + offset, length)
+    path.write_bytes(data)
+    frames = list(read_frames(path))
+    wanted = [index / 25 for index in range(20)] + [0.8 + index / 10 for index in range(20)]
+    assert [frame.time for frame in frames] == pytest.approx(wanted, abs=0.001)
+    assert indices([frame.image for frame in frames]) == list(range(40))
+
+
+def test_a_phone_s_clip_is_turned_upright(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", 5, code="mp4v")
+    data = bytearray(path.read_bytes())
+    turn = box(data, b"tkhd") + 40
+    one = 0x10000
+    assert struct.unpack_from(">9i", data, turn) == (one, 0, 0, 0, one, 0, 0, 0, 0x40000000)
+    struct.pack_into(">9i", data, turn, 0, one, 0, -one, 0, 0, 0, 0, 0x40000000)
+    path.write_bytes(data)
+    *_, last = read_frames(path)
+    assert last.image.shape == (SIZE[0], SIZE[1], 3)
+    # the bar that stood at the left is now at the top
+    assert last.image[18].mean() > 200 > 50 > last.image[40].mean()
+
+
+def test_a_bare_stream_without_times_gets_them_from_its_rate(tmp_path: Path, ffmpeg: str) -> None:
+    path, bare = write(tmp_path / "a.avi", 30), tmp_path / "a.h264"
+    subprocess.run([ffmpeg, "-v", "error", "-i", path, "-c:v", "libx264", "-bf", "2", bare], check=True)
+    frames = list(read_frames(bare))
+    assert indices([frame.image for frame in frames]) == list(range(30))
+    assert [frame.time for frame in frames] == pytest.approx([index / 25 for index in range(30)])
+
+
+def test_a_4k_clip(tmp_path: Path) -> None:
+    frames = list(read_frames(write(tmp_path / "a.mp4", 6, code="mp4v", size=(3840, 2160))))
+    assert [frame.image.shape for frame in frames] == [(2160, 3840, 3)] * 6
+
+
+def test_a_codec_that_opencv_lacks_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.avi", 5)
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"ZQ9X"))
+    with pytest.raises(VideoError, match=r"a\.avi: (OpenCV can't read this as video|there is no frame in it)"):
+        list(read_frames(path))
+
+
+def test_a_clip_without_frames_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.avi", 0)
+    with pytest.raises(VideoError, match=r"a\.avi: "):
+        list(read_frames(path))
+
+
+def test_what_a_clip_says_of_itself(tmp_path: Path) -> None:
+    assert clip_info(write(tmp_path / "a.avi", 12, fps=20)) == ClipInfo(20.0, 12)
+    with pytest.raises(VideoError, match="no such file"):
+        clip_info(tmp_path / "absent.avi")
+
+
+def test_frames_that_bring_their_times_keep_them() -> None:
+    own = [RawFrame(7, 1.5, picture(0)), RawFrame(9, 4.0, picture(1))]
+    assert list(read_frames(iter(own), fps=3)) == own
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan")])
+def test_a_rate_that_can_t_be(fps: float) -> None:
+    with pytest.raises(ValueError, match="fps: expected frames a second above 0"):
+        read_frames([picture(0)], fps)
+
+
+def test_a_clip_is_played_like_a_camera(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.avi", 20, fps=20)
+    started = time.monotonic()
+    frames = play(path)
+    first = next(frames)
+    time.sleep(0.4)
+    second = next(frames)
+    rest = list(frames)
+    assert first.index == 0
+    assert second.index >= 6, "the older ones were left out"
+    assert rest[-1].index == 19, "the last one is always given"
+    assert time.monotonic() - started >= 0.9, "no faster than it was filmed"
+    with pytest.raises(VideoError, match="no such file"):
+        next(play(tmp_path / "absent.avi"))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -118,6 +247,58 @@ def test_what_is_no_clip_is_named(tmp_path: Path, name: str, content: bytes | No
 def test_a_url_that_does_not_answer() -> None:
     with pytest.raises(VideoError, match="no video can be read there"):
         list(read_frames("http://127.0.0.1:9/nothing.mp4"))
+
+
+class Streams(BaseHTTPRequestHandler):
+    """A clip at /clip.avi, and a camera that sends JPEGs for ever at /camera."""
+
+    clip = b""
+    sent = 0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.path == "/clip.avi":
+            self.send_header("Content-Length", str(len(self.clip)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(self.clip)
+            return
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the reader went away
+            while True:
+                index = Streams.sent = Streams.sent + 1
+                _, jpeg = cv2.imencode(".jpg", picture(index % 40))
+                head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg.tobytes() + b"\r\n")
+                time.sleep(0.01)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    Streams.clip, Streams.sent = write(tmp_path / "served.avi", 30).read_bytes(), 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Streams) as http:
+        http.daemon_threads = True
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+def test_a_clip_on_a_server_loses_no_frame(server: str) -> None:
+    frames = list(read_frames(f"{server}/clip.avi"))
+    assert indices([frame.image for frame in frames]) == list(range(30))
+
+
+def test_a_camera_on_a_server_gives_the_newest_frame(server: str) -> None:
+    frames = read_frames(f"{server}/camera")
+    first = next(frames)
+    time.sleep(0.6)
+    second = next(frames)
+    assert second.index - first.index > 5
+    frames.close()
 
 
 def test_no_camera_says_which_were_tried() -> None:
@@ -209,6 +390,23 @@ def test_a_camera_that_stays_away_is_an_error(camera: type[Camera], monkeypatch:
     with pytest.raises(VideoError, match=r"camera 0 went away and did not come back within 0\.5 seconds"):
         for _ in frames:
             pass
+
+
+def test_a_camera_that_gives_no_picture_is_an_error(camera: type[Camera], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_RECONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(camera, "read", lambda self: (time.sleep(0.01), (False, None))[1])
+    with pytest.raises(VideoError, match=r"camera 0 gave no picture within 0\.3 seconds; does another program use it"):
+        next(read_frames(0))
+
+
+def test_a_reader_need_not_wait_for_a_camera_that_is_away(camera: type[Camera]) -> None:
+    frames = read_frames(0)
+    next(frames)
+    camera.gone_until = time.monotonic() + 60
+    time.sleep(0.2)
+    started = time.monotonic()
+    frames.close()
+    assert time.monotonic() - started < 5
 
 
 def test_another_camera_is_suggested(camera: type[Camera]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from facemotion.results import FaceEmotion
 
 # by how much another label's smoothed score must lead before the label changes
-_LEAD = 0.08
+_LEAD = 0.03
 
 
 @dataclass

@@ -25,7 +25,7 @@ def stream(
     every: int = 1,
     fps: float | None = None,
 ) -> Iterator[Frame]:
-    """Every frame of a source with its faces.
+    """Every frame of a source with its faces, one at a time.
 
     track: give each face a `track_id` that stays its own. smooth: half-life of the scores in seconds, 0 turns
     smoothing off; it needs tracks. every: look at each n-th frame only; in between the faces of the last one are
@@ -35,9 +35,20 @@ def stream(
         raise ValueError(f"every: expected a whole number from 1, got {every!r}")
     tracker = Tracker() if track else None
     smoother = Smoother(smooth) if track and smooth else None
+    return _look(read_frames(source, fps), predict, tracker, smoother, every)
+
+
+def _look(
+    frames: Iterator[RawFrame],
+    predict: Callable[[Pixels], list[FaceEmotion]],
+    tracker: Tracker | None,
+    smoother: Smoother | None,
+    every: int,
+) -> Iterator[Frame]:
     faces: list[FaceEmotion] = []
-    for frame in read_frames(source, fps):
-        if frame.index % every == 0:
+    # counted as they come: a slow reader of a camera gets indices with gaps
+    for number, frame in enumerate(frames):
+        if number % every == 0:
             faces = predict(frame.image)
             if tracker:
                 ids = tracker.update(faces, frame.time)

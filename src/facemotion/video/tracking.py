@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # a face that is further from where it should be than its own side, or twice as large, is somebody else
 _FARTHEST = 1.0
+# for how many seconds somebody who is not seen is thought to go on as before
+_LONGEST_GUESS = 1.2
 # how far a track follows what is measured: position at once, speed over some frames
 _FOLLOW_PLACE, _FOLLOW_SPEED = 0.8, 0.3
 
@@ -33,7 +35,7 @@ class _Track:
     seen: float
 
     def at(self, time: float) -> NDArray[np.float64]:
-        return self.place + self.speed * max(time - self.seen, 0.0)
+        return self.place + self.speed * min(max(time - self.seen, 0.0), _LONGEST_GUESS)
 
     def follow(self, measured: NDArray[np.float64], time: float) -> None:
         expected, passed = self.at(time), max(time - self.seen, 1e-3)
@@ -47,17 +49,20 @@ class _Track:
 class Tracker:
     """Gives every face a number that stays with it.
 
-    max_gap: for how many seconds a face may be gone and still be the same.
+    max_gap: for how many seconds a face may be gone and still be the same. A face of the last frame is always looked
+    for, however long ago that was.
     """
 
-    def __init__(self, max_gap: float = 0.7) -> None:
+    def __init__(self, max_gap: float = 1.2) -> None:
         self._max_gap = max_gap
         self._tracks: list[_Track] = []
+        self._last = 0.0
         self._ids = itertools.count(1)
 
     def update(self, faces: Sequence[Face | FaceEmotion], time: float) -> list[int]:
         """The track of each face of the next frame."""
-        self._tracks = [track for track in self._tracks if time - track.seen <= self._max_gap]
+        kept = [track for track in self._tracks if track.seen == self._last or time - track.seen <= self._max_gap]
+        self._tracks, self._last = kept, time
         measured = [_place(face.box) for face in faces]
         found: dict[int, _Track] = {}
         for row, column in self._pairs(measured, time):

@@ -15,6 +15,9 @@ from facemotion.version import __version__
 
 Kind = Literal["emotion", "detector"]
 
+# what is taken where nobody names any
+DEFAULT_WEIGHTS = "fast-8class"
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

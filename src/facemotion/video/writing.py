@@ -1,0 +1,110 @@
+"""Frames into an MP4, each at its time, with the sound of the clip that they come from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from facemotion.errors import VideoError
+from facemotion.opencv import cv2
+
+if TYPE_CHECKING:
+    from facemotion.results import Pixels
+
+logger = logging.getLogger(__name__)
+
+
+class ClipWriter:
+    """Writes an MP4 of a constant rate; a context manager, so that the file is whole however the work ends.
+
+    fps: its rate. A frame that comes late is preceded by repeats of the one before, and one that comes too early for
+    the rate is left out, so that the clip lasts as long as its source did.
+    sound_of: the clip whose sound it gets, as far as the program `ffmpeg` is on this machine.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], fps: float, sound_of: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.path = Path(path)
+        self._fps, self._sound_of = fps, sound_of
+        self._part = self.path.with_name(f"{self.path.stem}.part.mp4")
+        self._writer: Any = None
+        self._size = (0, 0)
+        self._written = 0
+        self._last: Pixels | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, image: Pixels, time: float) -> None:
+        """Add an RGB image that is shown from a time on, in seconds from the first one's."""
+        if self._writer is None:
+            self._open(image)
+        frame = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if image.shape[1::-1] != self._size:  # a camera that came back with another size
+            frame = cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
+        slot = max(round(time * self._fps), 0)
+        while self._last is not None and self._written < slot:
+            self._put(self._last)
+        if self._written <= slot:
+            self._put(frame)
+        self._last = frame
+
+    def close(self) -> None:
+        """Finish the file: it gets its name, and the sound. Without a single frame there is no file."""
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        if self._sound_of is None or not self._with_sound():
+            self._part.replace(self.path)
+
+    def _open(self, image: Pixels) -> None:
+        height, width = image.shape[:2]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VideoError(f"{self.path} can't be written: {error.strerror or error}") from error
+        self._size = (width, height)
+        if width % 2 or height % 2:
+            even = f"{width // 2 * 2}x{height // 2 * 2}"
+            logger.warning("%s: MP4 takes even sizes only: %s of %dx%d is written", self.path, even, width, height)
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self._fps, self._size)
+        if not self._writer.isOpened():
+            self._writer = None
+            raise VideoError(f"{self.path} can't be written; is the folder writable, and is there room?")
+
+    def _put(self, frame: Pixels) -> None:
+        self._writer.write(frame)
+        self._written += 1
+
+    def _with_sound(self) -> bool:
+        """Join the pictures with the sound of the source; False where that is not possible here, with the reason."""
+        ffmpeg = shutil.which("ffmpeg")
+        if ffmpeg is None:
+            logger.warning("%s has no sound: the program ffmpeg, which would keep it, is not installed", self.path)
+            return False
+        said = ""
+        # the sound as it is, and where MP4 can't hold its kind, in one that it can
+        for codec in ("copy", "aac"):
+            joined = self.path.with_name(f"{self.path.stem}.sound.mp4")
+            inputs = ["-i", str(self._part), "-i", os.fspath(self._sound_of or "")]
+            chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
+            command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, str(joined)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                joined.replace(self.path)
+                self._part.unlink()
+                return True
+            joined.unlink(missing_ok=True)
+            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        logger.warning("%s has no sound: ffmpeg could not join it (%s)", self.path, said)
+        return False

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_frames import SIZE, indices, picture, write
+
+from facemotion import VideoError
+from facemotion.opencv import cv2
+from facemotion.video.frames import clip_info, read_frames
+from facemotion.video.writing import ClipWriter
+
+
+@pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 12.5, 60.0, 13.736263736263735])
+def test_what_is_written_has_the_size_the_rate_and_the_length(tmp_path: Path, fps: float) -> None:
+    with ClipWriter(tmp_path / "new" / "a.mp4", fps) as writer:
+        for index in range(40):
+            writer.write(picture(index), index / fps)
+    frames = list(read_frames(tmp_path / "new" / "a.mp4"))
+    assert indices([frame.image for frame in frames]) == list(range(40))
+    assert [frame.time for frame in frames] == pytest.approx([index / fps for index in range(40)], abs=0.002)
+    assert frames[0].image.shape == (SIZE[1], SIZE[0], 3)
+    assert clip_info(tmp_path / "new" / "a.mp4").fps == pytest.approx(fps, rel=1e-3)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.mp4"]
+
+
+def test_colours_stay(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "a.mp4", 25) as writer:
+        writer.write(np.full((48, 160, 3), (250, 0, 0), np.uint8), 0.0)
+    [frame] = read_frames(tmp_path / "a.mp4")
+    assert frame.image[20, 20].tolist() == pytest.approx([250, 0, 0], abs=12)
+
+
+def test_a_variable_rate_keeps_its_length(tmp_path: Path) -> None:
+    times = [index / 25 for index in range(20)] + [0.8 + index / 5 for index in range(10)]
+    with ClipWriter(tmp_path / "a.mp4", 10) as writer:
+        for index, time in enumerate(times):
+            writer.write(picture(index), time)
+    shown = indices([frame.image for frame in read_frames(tmp_path / "a.mp4")])
+    assert len(shown) == 27, "2.6 seconds to the last frame, at ten a second"
+    assert shown == sorted(shown)
+    for slot, index in enumerate(shown):
+        assert times[index] == pytest.approx(slot / 10, abs=0.21)
+
+
+def test_it_is_whole_where_the_work_breaks_off(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), ClipWriter(tmp_path / "a.mp4", 25) as writer:
+        for index in range(10):
+            writer.write(picture(index), index / 25)
+        raise KeyboardInterrupt
+    assert len(list(read_frames(tmp_path / "a.mp4"))) == 10
+
+
+def test_without_a_frame_there_is_no_file(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "a.mp4", 25):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_odd_size_is_said_and_a_size_that_changes_is_brought_to_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ClipWriter(tmp_path / "a.mp4", 25) as writer:
+        writer.write(np.full((49, 161, 3), 90, np.uint8), 0.0)
+        writer.write(np.full((98, 322, 3), 90, np.uint8), 0.04)
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'a.mp4'}: MP4 takes even sizes only: 160x48 of 161x49 is written"
+    ]
+    assert [frame.image.shape for frame in read_frames(tmp_path / "a.mp4")] == [(48, 160, 3)] * 2
+
+
+def test_what_can_t_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(VideoError, match="can't be written"), ClipWriter(tmp_path / "file" / "a.mp4", 25) as writer:
+        writer.write(picture(0), 0.0)
+
+
+def streams(path: Path) -> list[dict[str, str]]:
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: list[dict[str, str]] = json.loads(done.stdout)["streams"]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["aac", "pcm_s16le", None])
+def test_the_sound_is_kept(tmp_path: Path, ffmpeg: str, kind: str | None) -> None:
+    source = write(tmp_path / "a.avi", 50)
+    if kind:
+        sound = ["-f", "lavfi", "-i", "sine=440:d=2", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", kind]
+        subprocess.run([ffmpeg, "-v", "error", "-i", source, *sound, tmp_path / "b.mkv"], check=True)
+        source = tmp_path / "b.mkv"
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=source) as writer:
+        for frame in read_frames(source):
+            writer.write(frame.image, frame.time)
+    found = streams(tmp_path / "c.mp4")
+    assert [each["codec_type"] for each in found] == ["video", "audio"][: 2 if kind else 1]
+    for each in found:
+        assert float(each["duration"]) == pytest.approx(2.0, abs=0.1)
+    assert indices([frame.image for frame in read_frames(tmp_path / "c.mp4")]) == [n % 40 for n in range(50)]
+    assert sorted(path.name for path in tmp_path.glob("c.*")) == ["c.mp4"]
+
+
+def test_without_ffmpeg_one_line_says_that_there_is_no_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    source = write(tmp_path / "a.avi", 5)
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=source) as writer:
+        writer.write(picture(0), 0.0)
+    [record] = caplog.records
+    assert record.message.endswith("c.mp4 has no sound: the program ffmpeg, which would keep it, is not installed")
+    assert len(list(read_frames(tmp_path / "c.mp4"))) == 1
+
+
+def test_sound_that_can_t_be_joined_costs_no_picture(
+    tmp_path: Path, ffmpeg: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"nothing")
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=tmp_path / "broken.mp4") as writer:
+        writer.write(picture(0), 0.0)
+    assert "has no sound: ffmpeg could not join it (" in caplog.records[0].message
+    assert len(list(read_frames(tmp_path / "c.mp4"))) == 1
+    assert cv2.VideoCapture(str(tmp_path / "c.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 1
