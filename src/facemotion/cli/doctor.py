@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.window import window_toolkit
 from facemotion.errors import DownloadError, FacemotionError, MissingExtraError
 from facemotion.registry import Registry
 from facemotion.version import __version__
@@ -123,12 +124,12 @@ def _opencv(report: _Report) -> Iterator[Row]:
 
 
 def _windows(build: str) -> str:
-    toolkit = re.search(r"^\s*GUI:\s*(\S+)", build, re.MULTILINE)
-    if toolkit is None or toolkit[1] == "NONE":
+    toolkit = window_toolkit(build)
+    if toolkit is None:
         return "none: this is a headless build; the webcam's window needs opencv-python"
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return f"can't be opened here: no display (DISPLAY is not set); built for {toolkit[1]}"
-    return f"can be opened ({toolkit[1]})"
+        return f"can't be opened here: no display (DISPLAY is not set); built for {toolkit}"
+    return f"can be opened ({toolkit})"
 
 
 def _detectors(report: _Report) -> Iterator[Row]:

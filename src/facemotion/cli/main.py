@@ -17,6 +17,9 @@ from facemotion.version import __version__
 
 # where each command lives, and its line in the help, which is shown without importing it
 _COMMANDS = {
+    "predict": ("facemotion.cli.predict", "Show the emotions of every face in pictures."),
+    "video": ("facemotion.cli.video", "Follow the emotions of every face through a video."),
+    "webcam": ("facemotion.cli.webcam", "Show the emotions of the faces before a camera, live."),
     "train": ("facemotion.cli.train", "Train a network on faces of your own; stop and go on at any moment."),
     "evaluate": (
         "facemotion.cli.evaluate",
@@ -25,6 +28,7 @@ _COMMANDS = {
     "weights": ("facemotion.cli.weights", "See, fetch, verify, convert and pack weights."),
     "export": ("facemotion.cli.export", "Write weights as an ONNX file, checked against torch."),
     "data": ("facemotion.cli.data", "Look into data sets of faces, and prepare them for a training."),
+    "benchmark": ("facemotion.cli.benchmark", "Measure how fast every step is on this machine."),
     "doctor": ("facemotion.cli.doctor", "Show what is installed here, what works, and what would mend the rest."),
 }
 

@@ -1,0 +1,139 @@
+"""`facemotion predict`: the emotions of every face in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facemotion.cli.recognition import FILE, FOLDER, load_recognizer, quiet_opencv, recognizer_options
+
+if TYPE_CHECKING:
+    from facemotion.cli.pictures import Picture
+    from facemotion.cli.tables import Table
+    from facemotion.recognizer import EmotionRecognizer
+    from facemotion.results import FaceEmotion, Pixels
+
+# how many pictures are looked at together
+_TOGETHER = 16
+_LONGEST_NAME = 60
+
+
+@click.command(epilog="Example: facemotion predict party.jpg photos/ --csv faces.csv --annotate annotated/")
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@recognizer_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, one a line.")
+@click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write a table: a row a face.")
+@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write the pictures with boxes, labels and scores.")
+@click.option("--crops", type=FOLDER, metavar="DIR", help="Write the faces as the network saw them.")
+def predict(
+    images: tuple[str, ...],
+    weights: str,
+    detector: str,
+    device: str,
+    as_json: bool,
+    csv_file: Path | None,
+    annotate: Path | None,
+    crops: Path | None,
+) -> int:
+    """Show the emotions of every face in pictures: files, folders and patterns such as 'photos/*.jpg'.
+
+    A picture that can't be read is reported, the rest is done, and the exit code is 1.
+    """
+    quiet_opencv()
+    from facemotion.cli.pictures import find_pictures
+    from facemotion.cli.tables import Table, picture_columns
+
+    pictures, faults = find_pictures(images, [folder for folder in (annotate, crops) if folder])
+    if annotate:
+        _refuse_to_overwrite(pictures, annotate)
+    for fault in faults:
+        click.echo(f"facemotion: {fault}", err=True)
+    if not pictures:
+        return 1
+    recognizer = load_recognizer(weights, detector, device)
+    with ExitStack() as stack:
+        table = stack.enter_context(Table(csv_file, picture_columns(recognizer.labels))) if csv_file else None
+        results = _Results(recognizer, pictures, as_json, table, annotate, crops)
+        return 1 if results.run() or faults else 0
+
+
+class _Results:
+    """Every picture through the recognizer, and what comes of it to where it was asked for."""
+
+    def __init__(
+        self,
+        recognizer: EmotionRecognizer,
+        pictures: Sequence[Picture],
+        as_json: bool,
+        table: Table | None,
+        annotate: Path | None,
+        crops: Path | None,
+    ) -> None:
+        self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
+        self._table, self._annotate, self._crops = table, annotate, crops
+        longest = max(len(str(picture.path)) for picture in pictures)
+        label = max(map(len, recognizer.labels))
+        self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
+
+    def run(self) -> int:
+        """Gives how many pictures could not be read."""
+        from facemotion.recognizer import in_chunks
+
+        self._bad = 0
+        if not self._as_json:
+            click.echo(self._line.format("SOURCE", "FACE", "LABEL", "SCORE", "BOX"))
+        for chunk in in_chunks(self._readable(), _TOGETHER, lambda pair: pair[1].size):
+            found = self._recognizer.predict_batch([image for _, image in chunk])
+            for (picture, image), faces in zip(chunk, found, strict=True):
+                self._give(picture, image, faces)
+        return self._bad
+
+    def _readable(self) -> Iterator[tuple[Picture, Pixels]]:
+        from facemotion.devices import cpu_threads
+        from facemotion.errors import ImageError
+        from facemotion.images import read_ahead
+
+        futures = read_ahead((picture.path for picture in self._pictures), cpu_threads())
+        for picture, future in zip(self._pictures, futures, strict=True):
+            try:
+                yield picture, future.result()
+            except ImageError as error:
+                self._bad += 1
+                click.echo(f"facemotion: {error}", err=True)
+
+    def _give(self, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
+        from facemotion.cli.pictures import crop_name, save_picture
+        from facemotion.cli.tables import picture_json, picture_rows
+        from facemotion.crops import cut
+        from facemotion.drawing import draw
+
+        source = str(picture.path)
+        if self._as_json:
+            click.echo(picture_json(source, image, faces))
+        else:
+            for number, face in enumerate(faces, start=1):
+                box = " ".join(f"{value:.0f}" for value in face.box)
+                click.echo(self._line.format(source, number, face.label, f"{face.score:.0%}", box))
+            if not faces:
+                click.echo(self._line.format(source, "-", "no face", "", "").rstrip())
+        if self._table:
+            self._table.add(picture_rows(source, faces, self._recognizer.labels))
+        if self._annotate:
+            save_picture(picture.annotated(self._annotate), draw(image, faces))
+        if self._crops:
+            crops = cut(image, faces, self._recognizer.classifier.config.input)
+            for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
+                save_picture(self._crops / crop_name(picture.name, number, face.label), crop)
+
+
+def _refuse_to_overwrite(pictures: Sequence[Picture], folder: Path) -> None:
+    from facemotion.errors import FacemotionError
+
+    sources = {picture.path.resolve() for picture in pictures}
+    for picture in pictures:
+        if picture.annotated(folder).resolve() in sources:
+            raise FacemotionError(f"--annotate {folder} would write over {picture.path}; name another folder")

@@ -1,0 +1,62 @@
+"""What the commands that recognise emotions share: their options, and the recognizer that these ask for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from facemotion.weights.catalogue import DEFAULT_WEIGHTS
+
+if TYPE_CHECKING:
+    from facemotion.recognizer import EmotionRecognizer
+
+_Command = TypeVar("_Command", bound="Callable[..., object]")
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def recognizer_options(command: _Command) -> _Command:
+    """--weights, --detector and --device."""
+    options = (
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps ..."),
+        click.option("--detector", metavar="NAME", default="auto", show_default=True, help="What finds the faces."),
+        click.option(
+            "--weights",
+            metavar="NAME",
+            default=DEFAULT_WEIGHTS,
+            show_default=True,
+            help="A name of `facemotion weights list`, a weights folder, or owner/repo of the hub.",
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+def load_recognizer(weights: str, detector: str, device: str) -> EmotionRecognizer:
+    """The recognizer with its detector, so that a wrong name is said before the work begins."""
+    from facemotion.recognizer import EmotionRecognizer
+
+    recognizer = EmotionRecognizer.from_pretrained(weights, detector=detector, device=device)
+    logging.getLogger(__name__).info("detector %s", recognizer.detector)
+    return recognizer
+
+
+def quiet_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing to stderr what an error of ours says in one line. Before cv2 is imported."""
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+def mp4_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Of an option: a file that ends in .mp4."""
+    if value is not None and value.suffix.lower() != ".mp4":
+        raise click.BadParameter(f"expected a file that ends in .mp4, got {str(value)!r}")
+    return value

@@ -1,0 +1,160 @@
+"""`facemotion predict` as a shell sees it, on real pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facemotion import EmotionRecognizer
+from facemotion.cli.main import _run
+from facemotion.crops import cut
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def photos(tmp_path: Path, astronaut_path: Path, astronaut: np.ndarray) -> Path:
+    """A folder with a portrait, the same in a folder below, a picture of nothing and a file that is no picture."""
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    shutil.copy(astronaut_path, folder / "a.jpg")
+    Image.fromarray(astronaut[:, ::-1]).save(folder / "below" / "a.png")
+    Image.fromarray(np.full((60, 80, 3), 90, np.uint8)).save(folder / "empty.png")
+    (folder / "notes.txt").write_text("not looked at")
+    (folder / ".hidden.jpg").write_text("nor this")
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return _run(["predict", *map(str, arguments)])
+
+
+def test_a_table_of_every_face(photos: Path, weights: Path, capsys: Captured) -> None:
+    assert run(photos, "--weights", weights) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["SOURCE", "FACE", "LABEL", "SCORE", "BOX"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        str(photos / name) for name in ("a.jpg", "below/a.png", "empty.png")
+    ]
+    [face] = EmotionRecognizer.from_pretrained(weights).predict(photos / "a.jpg")
+    box = [f"{value:.0f}" for value in face.box]
+    assert lines[1].split()[1:] == ["1", face.label, f"{face.score:.0%}", *box]
+    assert lines[3].endswith("no face")
+    assert err == ""
+
+
+def test_csv_and_json_say_what_python_says(photos: Path, weights: Path, tmp_path: Path, capsys: Captured) -> None:
+    table = tmp_path / "new" / "faces.csv"
+    assert run(photos, "--weights", weights, "--json", "--csv", table) == 0
+    recognizer = EmotionRecognizer.from_pretrained(weights)
+    paths = [photos / name for name in ("a.jpg", "below/a.png", "empty.png")]
+    found = [recognizer.predict(path) for path in paths]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["source"] for line in lines] == list(map(str, paths))
+    assert [(line["width"], line["height"]) for line in lines] == [(512, 512), (512, 512), (80, 60)]
+    for line, faces in zip(lines, found, strict=True):
+        assert list(line) == ["source", "width", "height", "faces"]
+        assert len(line["faces"]) == len(faces)
+        for got, face in zip(line["faces"], faces, strict=True):
+            assert list(got) == ["label", "score", "scores", "box", "detection_score", "landmarks", "track_id"]
+            assert (got["label"], got["box"], got["track_id"]) == (face.label, list(face.box), None)
+            assert got["scores"] == pytest.approx(face.scores, abs=1e-5)
+            assert np.shape(got["landmarks"]) == (5, 2)
+    rows = list(csv.reader(table.read_text("utf-8").splitlines()))
+    wanted = ["source", "face", "label", "score", "x1", "y1", "x2", "y2", "detection_score", *recognizer.labels]
+    assert rows[0] == wanted
+    assert [row[:2] for row in rows[1:]] == [[str(paths[0]), "1"], [str(paths[1]), "1"], [str(paths[2]), ""]]
+    face = found[0][0]
+    assert rows[1][2] == face.label
+    numbers = [face.score, *face.box, face.detection_score, *face.scores.values()]
+    assert [float(value) for value in rows[1][3:]] == pytest.approx(numbers, abs=0.006)
+    assert rows[3][2:] == [""] * (len(wanted) - 2)
+
+
+def test_annotated_pictures_and_the_faces_as_the_network_saw_them(
+    photos: Path, weights: Path, tmp_path: Path, astronaut: np.ndarray
+) -> None:
+    drawn, crops = photos / "drawn", tmp_path / "crops"
+    for _ in range(2):  # what the first run left in the folder is no input of the second
+        assert run(photos, "--weights", weights, "--annotate", drawn, "--crops", crops) == 0
+    found = sorted(path.relative_to(drawn).as_posix() for path in drawn.rglob("*.*"))
+    assert found == ["a.jpg", "below/a.png", "empty.png"]
+    picture = np.array(Image.open(drawn / "below" / "a.png")).astype(int)
+    changed = (picture != astronaut[:, ::-1]).any(axis=2)
+    assert 0.005 < changed.mean() < 0.1
+    recognizer = EmotionRecognizer.from_pretrained(weights)
+    [face] = recognizer.predict(photos / "a.jpg")
+    assert sorted(path.relative_to(crops).as_posix() for path in crops.rglob("*.*")) == [
+        f"a-1-{face.label}.png",
+        *(path.relative_to(crops).as_posix() for path in (crops / "below").iterdir()),
+    ]
+    seen = np.array(Image.open(crops / f"a-1-{face.label}.png"))
+    wanted = cut(np.array(Image.open(photos / "a.jpg")), [face], recognizer.classifier.config.input)
+    assert np.array_equal(seen, wanted[0, :, :, 0])
+
+
+def test_two_pictures_of_one_name_get_two(photos: Path, weights: Path, tmp_path: Path) -> None:
+    assert run(photos / "a.jpg", photos / "below" / "a.png", "--weights", weights, "--annotate", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.png", "a.jpg"]
+
+
+def test_bad_ones_are_reported_and_the_rest_is_done(photos: Path, weights: Path, capsys: Captured) -> None:
+    (photos / "torn.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
+    code = run(
+        photos / "absent.jpg", photos / "torn.jpg", photos / "*.none", photos / "[ab]*.jpg", "--weights", weights
+    )
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [str(photos / "a.jpg")]
+    said = err.splitlines()
+    assert len(said) == 3
+    assert said[0] == f"facemotion: {photos / '*.none'}: no file has a name like this"
+    assert said[1] == f"facemotion: {photos / 'absent.jpg'}: no such file"
+    assert said[2].startswith(f"facemotion: {photos / 'torn.jpg'}: the picture ")
+
+
+def test_an_empty_folder_is_reported(tmp_path: Path, weights: Path, capsys: Captured) -> None:
+    assert run(tmp_path, "--weights", weights) == 1
+    assert capsys.readouterr().err == f"facemotion: {tmp_path}: there is no picture in this folder\n"
+
+
+def test_a_picture_is_never_written_over(photos: Path, weights: Path, capsys: Captured) -> None:
+    before = (photos / "a.jpg").read_bytes()
+    assert run(photos / "a.jpg", "--weights", weights, "--annotate", photos) == 1
+    assert "would write over" in capsys.readouterr().err
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_a_folder_that_can_t_be_written_is_one_line(photos: Path, weights: Path, capsys: Captured) -> None:
+    for option, place in (("--annotate", photos / "notes.txt" / "b"), ("--csv", photos / "notes.txt" / "x.csv")):
+        assert run(photos / "a.jpg", "--weights", weights, option, place) == 1
+        assert capsys.readouterr().err.startswith(f"facemotion: {place}")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"), [("--weights", "nonesuch"), ("--detector", "no detector is named 'nonesuch'")]
+)
+def test_a_wrong_name_is_said_before_the_work(
+    photos: Path, weights: Path, capsys: Captured, option: str, says: str
+) -> None:
+    assert run(photos / "a.jpg", "--weights", weights, option, "nonesuch") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+
+
+def test_many_pictures_are_all_done_in_order(photos: Path, weights: Path, capsys: Captured) -> None:
+    names = [f"copy{number:02}.jpg" for number in range(40)]
+    for name in names:
+        shutil.copy(photos / "a.jpg", photos / name)
+    assert run(*(photos / name for name in names), "--weights", weights) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [str(photos / name) for name in names]
+    assert len({tuple(line.split()[1:]) for line in lines}) == 1
