@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facemotion import Box, Face, FaceEmotion, LabelSet
-from facemotion.drawing import _text, draw, label_colour
+from facemotion.drawing import _text, caption, draw, label_colour, mirror
 
 LABELS = LabelSet.named("ferplus8")
 
@@ -105,3 +105,20 @@ def test_a_small_face_is_not_hidden_by_a_large_one(astronaut: np.ndarray) -> Non
     for order in ([large, small], [small, large]):
         drawn = draw(astronaut, order)
         assert tuple(drawn[220, 240]) == label_colour("sad")
+
+
+def test_a_mirror_turns_the_picture_and_its_boxes(astronaut: np.ndarray) -> None:
+    before = astronaut.copy()
+    image, [face] = mirror(astronaut, [emotion("happy", (178, 62, 268, 176))])
+    assert np.array_equal(image, astronaut[:, ::-1])
+    assert face.box == Box(512 - 268, 62, 512 - 178, 176)
+    assert face.label == "happy"
+    assert np.array_equal(astronaut, before)
+
+
+def test_a_caption_stands_in_the_lower_left_corner(astronaut: np.ndarray) -> None:
+    shown = caption(astronaut, "25 fps")
+    changed = np.argwhere((shown != astronaut).any(axis=2))
+    assert changed[:, 0].min() > 512 * 0.9
+    assert changed[:, 1].max() < 512 / 4
+    assert np.array_equal(caption(np.zeros((3, 3, 3), np.uint8), "25 fps"), np.zeros((3, 3, 3)))

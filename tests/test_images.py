@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facemotion import ImageError, images
-from facemotion.images import from_bgr, image_info, read_image, write_png
+from facemotion.images import from_bgr, image_info, read_ahead, read_image, write_jpeg, write_png
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -281,3 +281,20 @@ def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None
         write_png(tmp_path / "a.png", pixels)
         assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: Path) -> None:
+    paths = []
+    for index in range(9):
+        write_jpeg(tmp_path / f"{index}.jpg", np.full((20, 30, 3), 20 * index, np.uint8))
+        paths.append(tmp_path / f"{index}.jpg")
+    paths[4].write_text("no picture")
+    asked: list[Path] = []
+    futures = read_ahead((asked.append(path) or path for path in paths), threads=2)  # type: ignore[func-returns-value]
+    first = next(futures)
+    assert len(asked) == 3
+    assert first.result().mean() < 3
+    rest = list(futures)
+    with pytest.raises(ImageError, match="not a picture"):
+        rest[3].result()
+    assert [round(rest[index].result().mean() / 20) for index in (0, 1, 2, 4, 5, 6, 7)] == [1, 2, 3, 5, 6, 7, 8]

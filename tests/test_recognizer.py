@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from facemotion import Box, EmotionRecognizer, Face, InputSpec, UnknownNameError
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
 from facemotion.crops import cut
+from facemotion.devices import cpu_threads
 from facemotion.errors import DownloadError, ImageError
+from facemotion.recognizer import in_chunks
 from facemotion.testing import StubDetector
 
 SMALL, LARGE = Face(Box(10, 10, 60, 60), 0.7), Face(Box(180, 50, 300, 200), 0.9)
@@ -64,6 +67,59 @@ def test_no_face_is_an_empty_list_and_stops_nobody(recognizer: EmotionRecognizer
     assert some.predict(black) == []
     assert [len(found) for found in some.predict_batch([black, astronaut, black])] == [0, 1, 0]
     assert some.predict_batch([]) == []
+
+
+def test_a_batch_is_detected_together_and_drawn_from_as_it_goes_on(
+    recognizer: EmotionRecognizer, astronaut: np.ndarray
+) -> None:
+    class Together:
+        """A detector that is faster on many; it notes how many, and how many pictures were asked for by then."""
+
+        def __init__(self) -> None:
+            self.batches: list[tuple[int, int]] = []
+
+        def detect(self, image: np.ndarray) -> list[Face]:
+            return [SMALL]
+
+        def detect_batch(self, images: list[np.ndarray]) -> list[list[Face]]:
+            self.batches.append((len(images), len(asked)))
+            return [self.detect(image) for image in images]
+
+    asked: list[int] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for index in range(50):
+            asked.append(index)
+            yield astronaut
+
+    detector = Together()
+    found = EmotionRecognizer(recognizer.classifier, detector=detector).predict_batch(pictures(), batch_size=8)
+    assert [len(faces) for faces in found] == [1] * 50
+    assert [size for size, _ in detector.batches] == [8] * 6 + [2]
+    # no more pictures are there than a batch and what the threads read ahead
+    ahead = cpu_threads() + 1
+    assert all(count <= 8 * (turn + 1) + ahead for turn, (_, count) in enumerate(detector.batches))
+    [alone] = EmotionRecognizer(recognizer.classifier, detector=StubDetector([SMALL])).predict(astronaut)
+    assert found[0][0].box == alone.box
+    assert found[0][0].scores == pytest.approx(alone.scores, abs=1e-5)
+
+
+def test_large_pictures_make_small_batches() -> None:
+    sizes = [90_000_000, 90_000_000, 90_000_000, 1, 1, 250_000_000, 1]
+    chunks = list(in_chunks(iter(sizes), 5, lambda size: size))
+    assert chunks == [[90_000_000] * 3, [1, 1, 250_000_000], [1]]
+    assert list(in_chunks(iter([1] * 7), 3, lambda size: size)) == [[1] * 3, [1] * 3, [1]]
+
+
+def test_a_stream_has_its_options_checked_at_once(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="every: expected a whole number from 1"):
+        recognizer.stream([astronaut], every=0)
+    with pytest.raises(ValueError, match="half_life: expected seconds above 0"):
+        recognizer.stream([astronaut], smooth=-1)
+    frames = list(recognizer.stream([astronaut] * 3, fps=10))
+    assert [(frame.index, frame.time) for frame in frames] == [(0, 0.0), (1, 0.1), (2, 0.2)]
+    assert [[face.track_id for face in frame.faces] for frame in frames] == [[1, 2]] * 3
+    assert [face.box for face in frames[0].faces] == [LARGE.box, SMALL.box]
 
 
 def test_crops_that_are_faces_already(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:

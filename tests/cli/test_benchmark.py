@@ -6,14 +6,20 @@ from pathlib import Path
 import pytest
 
 from facemotion import FaceDetector
+from facemotion.cli import benchmark as module
 from facemotion.cli.benchmark import drawn_faces
 from facemotion.cli.main import _run
 
 STEPS = ("reading", "detection", "cropping", "classification", "drawing")
 
 
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROUNDS", 3)
+
+
 def test_every_step_is_measured(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(["benchmark", "--weights", str(weights), "--rounds", "3", "--json"]) == 0
+    assert _run(["benchmark", "--weights", str(weights), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     rows = report["rows"]
     sizes = [(320, 240), (640, 480), (1280, 720)]
@@ -28,7 +34,7 @@ def test_every_step_is_measured(weights: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_the_table_names_what_was_measured(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(["benchmark", "--weights", str(weights), "--rounds", "3", "--device", "cpu"]) == 0
+    assert _run(["benchmark", "--weights", str(weights), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"{weights} with mini on cpu" in lines[0]
     assert lines[2].split() == ["SIZE", "FACES", *(name.upper() for name in STEPS), "FRAMES/S"]

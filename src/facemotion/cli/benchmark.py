@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _SIZES = ((320, 240), (640, 480), (1280, 720))
 _FACES = (1, 4, 16)
+_ROUNDS = 40
 _STEPS = ("reading", "detection", "cropping", "classification", "drawing")
 
 
 @click.command(epilog="Example: facemotion benchmark --json")
 @recognizer_options
-@click.option("--rounds", type=click.IntRange(min=3), default=40, show_default=True, help="Frames of each kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def benchmark(weights: str, detector: str, device: str, rounds: int, as_json: bool) -> None:
+def benchmark(weights: str, detector: str, device: str, as_json: bool) -> None:
     """Measure reading, detection, cropping, classification and drawing, and whole frames a second.
 
     On clips of 320, 640 and 1280 pixels with 1, 4 and 16 drawn faces. Times are medians in milliseconds a frame; the
@@ -43,15 +43,13 @@ def benchmark(weights: str, detector: str, device: str, rounds: int, as_json: bo
     with tempfile.TemporaryDirectory() as folder, Progress("clips") as progress:
         for size in _SIZES:
             for count in _FACES:
-                rows.append(_measure(recognizer, Path(folder) / "clip.mp4", size, count, rounds))
+                rows.append(_measure(recognizer, Path(folder) / "clip.mp4", size, count))
                 progress(len(rows), len(_SIZES) * len(_FACES))
-    report = {**_machine(recognizer, weights, rounds), "rows": rows, "peak_memory_mb": _peak_memory()}
+    report = {**_machine(recognizer, weights), "rows": rows, "peak_memory_mb": _peak_memory()}
     click.echo(json.dumps(report, indent=2) if as_json else _text(report))
 
 
-def _measure(
-    recognizer: EmotionRecognizer, path: Path, size: tuple[int, int], count: int, rounds: int
-) -> dict[str, Any]:
+def _measure(recognizer: EmotionRecognizer, path: Path, size: tuple[int, int], count: int) -> dict[str, Any]:
     from facemotion.crops import cut
     from facemotion.drawing import draw
     from facemotion.video.frames import read_frames
@@ -59,7 +57,7 @@ def _measure(
 
     picture = drawn_faces(size, count)
     with ClipWriter(path, 30.0) as writer:
-        for index in range(rounds):
+        for index in range(_ROUNDS):
             writer.write(picture, index / 30)
     faces = recognizer.predict(picture)
     spec = recognizer.classifier.config.input
@@ -76,12 +74,12 @@ def _measure(
         "drawing": lambda: draw(picture, faces),
     }
     row = {"width": size[0], "height": size[1], "faces": count, "faces_found": len(faces)}
-    return row | {name: _milliseconds(step, rounds) for name, step in steps.items()} | {"fps": streamed / seconds}
+    return row | {name: _milliseconds(step) for name, step in steps.items()} | {"fps": streamed / seconds}
 
 
-def _milliseconds(step: Callable[[], object], rounds: int) -> float:
+def _milliseconds(step: Callable[[], object]) -> float:
     times = []
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         started = time.perf_counter()
         step()
         times.append(time.perf_counter() - started)
@@ -130,7 +128,7 @@ def _drawn_face(side: int) -> Pixels:
     return pixels
 
 
-def _machine(recognizer: EmotionRecognizer, weights: str, rounds: int) -> dict[str, Any]:
+def _machine(recognizer: EmotionRecognizer, weights: str) -> dict[str, Any]:
     import torch
 
     from facemotion.opencv import cv2
@@ -145,7 +143,7 @@ def _machine(recognizer: EmotionRecognizer, weights: str, rounds: int) -> dict[s
         "python": platform.python_version(),
         "torch": torch.__version__,
         "opencv": cv2.__version__,
-        "rounds": rounds,
+        "rounds": _ROUNDS,
     }
 
 
