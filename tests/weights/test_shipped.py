@@ -39,7 +39,7 @@ def test_they_load_offline_and_know_their_labels(entry: Entry, monkeypatch: pyte
 def test_the_card_tells_what_a_reader_asks(entry: Entry) -> None:
     assert entry.folder is not None
     card = (entry.folder / "README.md").read_text("utf-8")
-    for heading in ("## Figures", "## Use", "confusion", "alibration", "## What it can't do", "## Licence"):
+    for heading in ("## Figures", "## Use", "### Confusion", "calibration error", "## What it can't do", "## Licence"):
         assert heading in card
     assert f'from_pretrained("{entry.name}")' in card
 
