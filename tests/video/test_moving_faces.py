@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from clips import FPS, across, write_clip
-from faces import LABELS, read_faces
+from faces import read_faces
 
 from facemotion import EmotionRecognizer, InputSpec
 from facemotion.backbones.network import EmotionNet, build_network, plan_network
@@ -60,21 +60,29 @@ def test_ids_stay_where_few_frames_are_looked_at(
     assert {tuple(sorted(face.track_id or 0 for face in frame.faces)) for frame in frames} == {(1, 2)}
 
 
+LABELS = ("happy", "surprise", "neutral")
+NOISE = 35
+
+
 def noisy(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
     return np.clip(face + rng.normal(0, NOISE, face.shape), 0, 255).astype(np.uint8)
 
 
-NOISE = 50
+@pytest.fixture
+def default() -> EmotionRecognizer:
+    """The network that everybody starts with, for pictures that are faces already."""
+    return EmotionRecognizer.from_pretrained(detector="whole")
 
 
 @pytest.fixture
-def flickering(reader: Classifier, assets: Path) -> list[list[np.ndarray]]:
+def flickering(default: EmotionRecognizer, assets: Path) -> list[list[np.ndarray]]:
     """For each expression faces that the network reads clearly through the noise, and yet not always."""
-    faces, targets = read_faces(assets, usage=1, count=300)
+    faces, targets = read_faces(assets, LABELS, count=300)
     rng = np.random.default_rng(1)
-    read = [reader.probabilities(np.stack([noisy(rng, face) for _ in range(12)])[..., None]) for face in faces]
-    right = (np.array(read).argmax(axis=2) == targets[:, None]).mean(axis=1)
-    chosen = (right > 0.85) & (right < 1)
+    columns = [default.labels.labels.index(label) for label in LABELS]
+    read = [default.classify(np.stack([noisy(rng, face) for _ in range(12)])) for face in faces]
+    right = (np.array(read).argmax(axis=2) == np.array(columns)[targets][:, None]).mean(axis=1)
+    chosen = (right > 0.8) & (right < 1)
     return [list(faces[chosen & (targets == label)]) for label in range(len(LABELS))]
 
 
@@ -83,10 +91,9 @@ def flips(labels: list[str]) -> int:
 
 
 def test_labels_flip_less_and_follow_a_true_change(
-    reader: Classifier, flickering: list[list[np.ndarray]], tmp_path: Path
+    default: EmotionRecognizer, flickering: list[list[np.ndarray]], tmp_path: Path
 ) -> None:
     """Clips of two faces under heavy noise, the change from one to the other in the middle."""
-    recognizer = EmotionRecognizer(reader, detector="whole")
     rng, before, after = np.random.default_rng(0), 0, 0
     lags = []
     for (first, second), turn in itertools.product(itertools.permutations(range(3), 2), range(2)):
@@ -96,7 +103,7 @@ def test_labels_flip_less_and_follow_a_true_change(
             writer.write(np.repeat(noisy(rng, face)[..., None], 3, axis=2))
         writer.release()
         raw, smooth = (
-            [frame.faces[0].label for frame in recognizer.stream(tmp_path / "a.avi", **options)]
+            [frame.faces[0].label for frame in default.stream(tmp_path / "a.avi", **options)]
             for options in ({"smooth": 0}, {})
         )
         before, after = before + flips(raw), after + flips(smooth)
@@ -105,9 +112,9 @@ def test_labels_flip_less_and_follow_a_true_change(
     assert before > 40
     # each clip has one flip that is true
     assert after <= 0.3 * before
-    # this network is a poor one, and hardly sees some of the changes through the noise
-    assert np.median(lags) < 0.2
-    assert np.quantile(lags, 0.75) < 0.3
+    assert np.mean(lags) < 0.25
+    # where the network itself is in doubt for longer, so is the label
+    assert np.quantile(lags, 0.9) < 0.3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how much memory a process holds now is read from /proc")
