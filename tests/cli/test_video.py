@@ -166,7 +166,9 @@ def test_wrong_usage(clip: tuple[Path, list[list[Box | None]]], capsys: Captured
     assert run(clip[0], "--every", 0) == 2
 
 
-def test_an_interruption_leaves_whole_files(weights: Path, astronaut: np.ndarray, tmp_path: Path) -> None:
+def test_an_interruption_leaves_whole_files(
+    weights: Path, astronaut: np.ndarray, tmp_path: Path, in_the_foreground: None
+) -> None:
     write_clip(tmp_path / "long.mp4", astronaut, [across(30, 10, 90)], 30)
     table, out = tmp_path / "a.csv", tmp_path / "out.mp4"
     options = ["--weights", weights, "--csv", table, "--annotate", out]

@@ -13,7 +13,7 @@ from facemotion import Recipe, Samples, Trainer, read_data
 
 
 def small_recipe(**changes: object) -> Recipe:
-    values = {"backbone": "fast", "epochs": 3, "batch_size": 32, "precision": "fp32", "threads": 1}
+    values = {"backbone": "fast", "epochs": 4, "batch_size": 32, "precision": "fp32", "threads": 1}
     return Recipe.from_dict(values | {"optimizer": {"lr": 0.05}} | changes)
 
 
