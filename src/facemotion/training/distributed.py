@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -94,4 +95,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
     try:
         yield Processes(distributed.get_rank(), count)
     finally:
+        # a wrapped network, which is part of circles, holds the group; gloo's threads would outlive the interpreter,
+        # which then ends with "terminate called without an active exception"
+        gc.collect()
         distributed.destroy_process_group()

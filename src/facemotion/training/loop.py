@@ -128,6 +128,10 @@ class Loop:
         """Whether every weight is a number still."""
         return all(bool(torch.isfinite(each).all()) for each in self.net.parameters())
 
+    def leave(self) -> None:
+        """Let go of the other processes; no step is possible afterwards."""
+        del self._wrapped
+
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, but for the batches. Every process has to ask for it."""
         return {

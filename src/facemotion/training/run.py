@@ -103,6 +103,7 @@ class Run:
 
     def close(self) -> None:
         torch.set_num_threads(self._threads)
+        self._loop.leave()
 
     def _found(self) -> dict[str, Any] | None:
         recover_folder(self._out / "best")
