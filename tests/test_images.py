@@ -290,7 +290,7 @@ def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: P
         paths.append(tmp_path / f"{index}.jpg")
     paths[4].write_text("no picture")
     asked: list[Path] = []
-    futures = read_ahead((asked.append(path) or path for path in paths), threads=2)  # type: ignore[func-returns-value]
+    futures = read_ahead((asked.append(path) or path for path in paths), threads=2)  # type: ignore[func-returns-value]  # for the note
     first = next(futures)
     assert len(asked) == 3
     assert first.result().mean() < 3

@@ -13,9 +13,9 @@ def test_a_face_emotion_is_ready_for_json() -> None:
     face = FaceEmotion(
         label="happy",
         score=np.float32(0.75),  # type: ignore[arg-type]  # numpy scalars must not reach JSON
-        scores={"happy": np.float32(0.75), "sad": np.float32(0.25)},  # type: ignore[dict-item]
+        scores={"happy": np.float32(0.75), "sad": np.float32(0.25)},  # type: ignore[dict-item]  # likewise
         box=Box(1, 2, 3, 4),
-        detection_score=np.float32(0.5),  # type: ignore[arg-type]
+        detection_score=np.float32(0.5),  # type: ignore[arg-type]  # likewise
         landmarks=LANDMARKS,
     )
     values = json.loads(json.dumps(face.to_dict()))

@@ -36,7 +36,7 @@ def fickle() -> Callable[[np.ndarray], list[Face]]:
         (lambda image: (FACE,), "expected a list, got tuple"),
         (lambda image: [(1, 2, 3, 4)], "expected Face, got tuple"),
         (lambda image: [Face(FACE.box, 1.7)], "expected a score from 0 to 1, got 1.7"),
-        (lambda image: [Face(FACE.box, np.float32(0.5))], "expected a float as score"),  # type: ignore[arg-type]
+        (lambda image: [Face(FACE.box, np.float32(0.5))], "expected a float as score"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda image: [Face(Box(1, 2, 3, 4), 0.5)], "expected floats in the box, got int"),
         (lambda image: [Face(FACE.box, 0.5, LANDMARKS[:3])], r"landmarks of shape \(5, 2\) or None, got \(3, 2\)"),
         (lambda image: [Face(FACE.box, 0.5, LANDMARKS * np.nan)], "landmarks that are not finite"),
@@ -56,7 +56,7 @@ def test_a_detector_that_finds_nothing_in_your_picture() -> None:
 
 def test_a_batch_that_disagrees() -> None:
     stub = StubDetector([FACE])
-    stub.detect_batch = lambda images: [[] for _ in images]  # type: ignore[attr-defined]
+    stub.detect_batch = lambda images: [[] for _ in images]  # type: ignore[attr-defined]  # the stub has none
     with pytest.raises(AssertionError, match="detect_batch and detect disagree"):
         check_detector(stub)
 

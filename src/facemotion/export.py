@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +112,8 @@ def _crops(spec: InputSpec, count: int) -> Pixels:
 
 def _need_onnx() -> None:
     try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
+        for package in ("onnx", "onnxruntime", "onnxscript"):
+            import_module(package)
     except ImportError as error:
         raise MissingExtraError(
             f"exporting needs a package that is not installed ({error}): pip install 'facemotion[onnx]'"

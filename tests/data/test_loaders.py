@@ -40,7 +40,7 @@ def test_one_seed_gives_the_same_batches_for_any_number_of_workers_and_after_a_r
     def batches(workers: int = 0, start: int = 0, seed: int = 7, epoch: int = 3) -> list[Batch]:
         loader = Loader(
             samples, InputSpec(), batch_size=5, seed=seed, augment=EVERYTHING, sampling=sampling, workers=workers
-        )  # type: ignore[arg-type]
+        )  # type: ignore[arg-type]  # parametrised as text
         return list(loader.epoch(epoch, start))
 
     plain = batches()
@@ -175,5 +175,5 @@ def test_a_loader_that_is_left_early_leaves_no_thread_behind(samples: Samples) -
     steps = Loader(samples, InputSpec(), batch_size=2, workers=3).epoch(0)
     next(steps)
     assert threading.active_count() > before
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()  # type: ignore[attr-defined]  # a generator, which is called an iterator
     assert threading.active_count() == before

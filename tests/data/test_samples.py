@@ -110,7 +110,7 @@ def test_what_does_not_fit_together_is_refused(drawn: Drawn) -> None:
     with pytest.raises(DataError, match="expected 28 of them, got 27"):
         Samples.from_arrays(drawn.images, drawn.targets[1:], "fer7")
     with pytest.raises(DataError, match=r"got float64 of shape \(28, 48, 48\)"):
-        Samples.from_arrays(drawn.images / 255, drawn.targets, "fer7")  # type: ignore[arg-type]
+        Samples.from_arrays(drawn.images / 255, drawn.targets, "fer7")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_pictures_are_read_when_asked_for_not_before(fer_part: Export) -> None:

@@ -65,7 +65,7 @@ def test_flip_and_ten_crop_average_what_they_say(fer: Samples, knows_fer: Path) 
     np.testing.assert_allclose(report.probabilities, np.mean(shown, axis=0), atol=1e-5)
     assert report.tta == "ten-crop"
     with pytest.raises(UnknownNameError, match="flip, ten-crop"):
-        evaluator.evaluate(test, tta="five-crop")  # type: ignore[arg-type]
+        evaluator.evaluate(test, tta="five-crop")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_label_rule_decides_who_is_judged(fer_folder: Path, knows_fer: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_an_error() -> None:
     with pytest.raises(UnknownNameError, match="no label is named 'hapy'; did you mean 'happy'"):
         bring_together(FER7, one_of_each(BASIC5), {"hapy": "happy"})
     with pytest.raises(UnknownNameError, match="no rule for labels that differ is named 'drop'"):
-        bring_together(FER7, one_of_each(BASIC5), "drop")  # type: ignore[arg-type]
+        bring_together(FER7, one_of_each(BASIC5), "drop")  # type: ignore[arg-type]  # wrong on purpose
     # happy is declared and so is known, but no face has it
     only_bored = Samples.from_arrays(np.zeros((1, 8, 8), np.uint8), [1], ("happy", "bored"))
     with pytest.raises(DataError, match="no face to judge"):

@@ -26,8 +26,8 @@ def loss(settings: Loss, targets: Tensor, distill: Distill | None = None, *teach
 @pytest.mark.parametrize("weighted", ["none", "balanced"])
 @pytest.mark.parametrize("targets", [HARD, SOFT], ids=["hard", "soft"])
 def test_focal_without_gamma_is_cross_entropy(smoothing: float, weighted: str, targets: Tensor) -> None:
-    plain = Loss("cross-entropy", smoothing, class_weights=weighted)  # type: ignore[arg-type]
-    focal = Loss("focal", smoothing, gamma=0.0, class_weights=weighted)  # type: ignore[arg-type]
+    plain = Loss("cross-entropy", smoothing, class_weights=weighted)  # type: ignore[arg-type]  # parametrised as text
+    focal = Loss("focal", smoothing, gamma=0.0, class_weights=weighted)  # type: ignore[arg-type]  # parametrised as text
     assert loss(focal, targets) == pytest.approx(loss(plain, targets), rel=1e-5)
 
 

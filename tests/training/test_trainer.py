@@ -184,7 +184,7 @@ def test_the_folder_one_stands_in_will_do(
 
 def test_resume_is_auto_or_never(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
     with pytest.raises(ValueError, match="resume: expected 'auto' or 'never', got False"):
-        Trainer(recipe, out=out).fit(train, val, False)  # type: ignore[arg-type]
+        Trainer(recipe, out=out).fit(train, val, False)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_kill_before_the_table_was_written_costs_no_row(

@@ -79,19 +79,10 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
 
 def adapt_first_layer(model: nn.Module, channels: int) -> None:
     """Let a network for three channels take one: its weights summed, which is the grey picture shown three times."""
-    for name, module in model.named_modules():
+    for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3 and channels == 1:
-            grey = nn.Conv2d(
-                1,
-                module.out_channels,
-                module.kernel_size,  # type: ignore[arg-type]
-                module.stride,  # type: ignore[arg-type]
-                module.padding,  # type: ignore[arg-type]
-                bias=module.bias is not None,
-            )
-            grey.weight = nn.Parameter(module.weight.detach().sum(dim=1, keepdim=True))
-            grey.bias = module.bias
-            model.set_submodule(name, grey)
+            module.in_channels = 1
+            module.weight = nn.Parameter(module.weight.detach().sum(dim=1, keepdim=True))
             return
     raise ConfigError(f"{type(model).__name__} can't be given {channels} channel(s) instead of 3")
 

@@ -174,7 +174,8 @@ def choose_precision(net: EmotionNet, objective: Objective, batch: Batch, device
 
 
 def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: torch.device, half: bool) -> float:
-    trial = copy.deepcopy(net).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    trial = copy.deepcopy(net).train()
+    trial.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     images = batch.images.to(device, memory_format=torch.channels_last)
     targets, objective = batch.targets.to(device), objective.to(device)
     times = []
