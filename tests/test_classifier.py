@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,39 @@ def test_no_more_threads_than_this_machine_gives() -> None:
         torch.set_num_threads(before)
 
 
+def test_two_at_once_leave_the_number_of_threads_as_it_was() -> None:
+    """The second one comes while the first one computes, and goes after it."""
+    before = torch.get_num_threads()
+    classifier = Classifier(*network(), device="cpu")
+    crops = crops_for(classifier.config, 2)
+    first_is_in, second_is_in, seen = threading.Event(), threading.Event(), []
+    first, second = (threading.Thread(target=classifier.probabilities, args=(crops,)) for _ in range(2))
+
+    def hold(*_: object) -> None:
+        if threading.current_thread() is first:
+            first_is_in.set()
+            assert second_is_in.wait(60)
+        else:
+            second_is_in.set()
+            first.join(60)
+
+    classifier._running.register_forward_pre_hook(hold)
+    try:
+        torch.set_num_threads(2)
+        usual = torch.get_num_threads()
+        first.start()
+        assert first_is_in.wait(60)
+        second.start()
+        second.join(60)
+        # a thread that is new to torch takes the number that was set last
+        new = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        new.start()
+        new.join()
+        assert [torch.get_num_threads(), *seen] == [usual, usual]
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_few_faces_of_a_small_network_take_one_thread_and_much_work_takes_all() -> None:
     before = torch.get_num_threads()
     try:
@@ -145,10 +179,9 @@ def test_a_few_faces_of_a_small_network_take_one_thread_and_much_work_takes_all(
         used: list[int] = []
         for classifier in (small, large):
             classifier._running.register_forward_pre_hook(lambda *_: used.append(torch.get_num_threads()))
-        # measuring the network's work is the first run of each, on one thread
         small.probabilities(crops_for(small.config, 4))
         large.probabilities(crops_for(large.config, 4))
-        assert used == [1, 1, 1, torch.get_num_threads()]
+        assert used == [1, torch.get_num_threads()]
         assert small._work < large._work / 10
         rows = small.probabilities(crops_for(small.config, 300), batch_size=300)
         assert used[-1] == torch.get_num_threads()

@@ -6,15 +6,15 @@ import copy
 import dataclasses
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from facemotion.backbones.network import EmotionNet, load_network, normalise
 from facemotion.devices import cpu_threads, resolve_device
@@ -28,6 +28,7 @@ from facemotion.weights.spec import MODEL, Packing, WeightsConfig
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from facemotion.inputs import InputSpec
     from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,11 @@ class Classifier:
         self.device = resolve_device(device)
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._running = _for_inference(net).to(self.device, self._dtype).to(memory_format=torch.channels_last)
+        self._work = 0
         if self.device.type == "cpu":
             _limit_threads()
+            # before anybody else can run the network
+            self._work = _multiplications(self._running, config.input, self._dtype)
 
     @classmethod
     def load(
@@ -108,25 +112,6 @@ class Classifier:
         if self.device.type != "cpu" or count * self._work > _WORK_OF_ONE_THREAD:
             return nullcontext()
         return _one_thread()
-
-    @cached_property
-    def _work(self) -> int:
-        """The multiplications in convolutions and linear layers for a face; what else there is costs little."""
-        counts: list[int] = []
-
-        def count(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
-            # each output channel's value is a sum over one kernel
-            weight = layer.get_parameter("weight")
-            counts.append(output.numel() * weight[0].numel())
-
-        layers = [each for each in self._running.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
-        handles = [layer.register_forward_hook(count) for layer in layers]
-        spec = self.config.input
-        with _one_thread():
-            self._running(torch.zeros((1, spec.channels, spec.size, spec.size), dtype=self._dtype))
-        for handle in handles:
-            handle.remove()
-        return sum(counts)
 
     def packed(
         self,
@@ -221,14 +206,50 @@ def _pairs_to_fold(net: nn.Module) -> list[tuple[str, str]]:
     return pairs
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _multiplications(net: nn.Module, spec: InputSpec, dtype: torch.dtype) -> int:
+    """Those in convolutions and linear layers for a face; what else there is costs little."""
+    counts: list[int] = []
+
+    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
+        # each output channel's value is a sum over one kernel
+        weight = layer.get_parameter("weight")
+        counts.append(output.numel() * weight[0].numel())
+
+    layers = [each for each in net.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
+    handles = [layer.register_forward_hook(count) for layer in layers]
+    with torch.inference_mode(), _one_thread():
+        net(torch.zeros((1, spec.channels, spec.size, spec.size), dtype=dtype))
+    for handle in handles:
+        handle.remove()
+    return sum(counts)
+
+
+class _OneThread:
+    """Lets torch compute with one thread for a while, also where several of the program's threads ask for it at once.
+
+    The number is each thread's own, but a thread that is new to torch starts with the one that was set last, by
+    whichever. So what is put back is what was usual before the first of those who are inside now came.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._usual = threading.Lock(), 0, 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if not self._inside:
+                self._usual = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                torch.set_num_threads(self._usual)
+
+
+_one_thread = _OneThread()
 
 
 def _limit_threads() -> None:
