@@ -11,11 +11,17 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facemotion.evaluation.plots import as_png, new_figure
+import numpy as np
+from PIL import Image
+
+from facemotion.evaluation.plots import as_png, confusion_plot, new_figure, plots_are_possible
 from facemotion.recipes.recipe import Stop
 from facemotion.training.checkpoint import write_whole
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facemotion.labels import LabelSet
     from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
@@ -122,14 +128,17 @@ class TensorBoard:
         self._file = folder / f"events.out.tfevents.{time.time_ns() // 10**9:010}.{os.getpid()}"
         self._write(file_version="brain.Event:2")
 
-    def epoch(self, row: Epoch, confusion: Pixels) -> None:
-        """The figures of an epoch, and a picture of its confusion matrix."""
+    def epoch(self, row: Epoch, confusion: NDArray[np.int64], labels: LabelSet) -> None:
+        """The figures of an epoch and, with matplotlib, a picture of its confusion matrix."""
         if self._file is None:
             return
         for name, value in asdict(row).items():
             if name != "epoch":
                 self._write(row.epoch, summary=self._summary.scalar(name, value))
-        self._write(row.epoch, summary=self._summary.image("confusion", confusion, dataformats="HW"))
+        if plots_are_possible():
+            with Image.open(io.BytesIO(confusion_plot(confusion, labels.labels))) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            self._write(row.epoch, summary=self._summary.image("confusion", pixels, dataformats="HWC"))
 
     def faces(self, sheet: Pixels) -> None:
         """A sheet of faces as the network is fed them."""

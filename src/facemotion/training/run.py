@@ -29,7 +29,7 @@ from facemotion.training.checkpoint import (
 from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
-from facemotion.training.pictures import confusion_picture, face_sheet
+from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
 from facemotion.training.setup import choose_precision, starting_network, teachers
 
@@ -182,7 +182,7 @@ class Run:
         if self._together.first:
             history.write(self._out)
         if self._board:
-            self._board.epoch(row, confusion_picture(result.confusion, self._training.labels))
+            self._board.epoch(row, result.confusion, self._training.labels)
         mark = " (best so far)" if better else ""
         logger.info("epoch %d of %d: validation accuracy %.4f%s", number + 1, recipe.epochs, result.accuracy, mark)
 
