@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from facemotion import DeviceError
-from facemotion.devices import _container_quota, available_devices, cpu_threads, resolve_device
+from facemotion import DeviceError, devices
+from facemotion.devices import _container_quota, available_devices, cpu_threads, is_processor, resolve_device
 
 
 def test_auto_is_the_first_device_that_is_there() -> None:
@@ -26,6 +26,29 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(name: str) -> None:
 def test_torch_is_imported_only_when_a_device_is_asked_for() -> None:
     code = "import sys, facemotion.devices as d; d.cpu_threads(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_torch_is_not_asked_where_there_is_no_sign_of_an_accelerator(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert [is_processor(name) for name in ("cpu", "cuda", "mps", "nonsense")] == [True, False, False, False]
+    asked: list[str] = []
+
+    def answer() -> list[str]:
+        asked.append("torch")
+        return ["cuda:0", "cpu"]
+
+    monkeypatch.setattr(devices, "available_devices", answer)
+    driver = tmp_path / "driver"
+    monkeypatch.setattr(devices, "_DRIVERS", {sys.platform: (str(driver),)})
+    monkeypatch.setattr(devices.platform, "machine", lambda: "x86_64")
+    assert is_processor() and not asked
+    driver.touch()
+    if sys.platform != "darwin":
+        assert not is_processor() and asked
+    monkeypatch.setattr(devices, "_DRIVERS", {})
+    if sys.platform != "darwin":
+        assert not is_processor() and len(asked) == 2
 
 
 def test_threads_keep_to_what_the_process_may_use() -> None:

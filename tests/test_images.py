@@ -157,6 +157,20 @@ def test_arrays_are_taken_as_they_are(small: np.ndarray) -> None:
     assert np.array_equal(from_bgr(grey), np.stack([grey] * 3, axis=2))
 
 
+@pytest.mark.parametrize("turned", [slice(None), slice(None, None, -1), slice(1, -2, 2)])
+@pytest.mark.parametrize("channels", [slice(None), slice(None, None, -1), 1])
+def test_views_are_copied_pixel_for_pixel(astronaut: np.ndarray, turned: slice, channels: slice | int) -> None:
+    """Turned round, mirrored, thinned out, one channel of three: whatever their strides."""
+    view = astronaut[turned, turned][..., channels]
+    before = view.copy()
+    got = read_image(view)
+    wanted = view if view.ndim == 3 else np.stack([view] * 3, axis=2)
+    assert got.flags["C_CONTIGUOUS"] and got.flags["WRITEABLE"] and got.dtype == np.uint8
+    assert np.array_equal(got, wanted)
+    assert np.array_equal(view, before)
+    assert np.array_equal(from_bgr(view), wanted[..., ::-1])
+
+
 @pytest.mark.parametrize(
     ("array", "says"),
     [

@@ -1,4 +1,7 @@
-"""Crops in, probabilities out: a network with what it says of itself, made quick for the machine it runs on."""
+"""Crops in, probabilities out: a network with what it says of itself, made quick for the machine it runs on.
+
+torch is imported where it is needed: to train, save and export, and to run what no smaller engine here can.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,50 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from facemotion.backbones.network import EmotionNet, load_network, normalise
-from facemotion.devices import cpu_threads, resolve_device
+from facemotion.backbones.fast_onnx import is_plain_fast
+from facemotion.backbones.quick_runner import QuickRunner
+from facemotion.devices import is_processor, resolve_device
 from facemotion.errors import ConfigError, ImageError
 from facemotion.labels import LabelSet
 from facemotion.weights.folder import read_folder, write_folder
-from facemotion.weights.pack import big_layers, decode, encode, make_low_rank
 from facemotion.weights.sources import resolve
 from facemotion.weights.spec import MODEL, Packing, WeightsConfig
+from facemotion.weights.tensors import decode_arrays
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
-    from facemotion.inputs import InputSpec
+    from facemotion.backbones.network import EmotionNet
+    from facemotion.backbones.torch_runner import TorchRunner
     from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
-# multiplications that one thread does in some 20 milliseconds
-_WORK_OF_ONE_THREAD = 500_000_000
+
+class StoredNetwork:
+    """The tensors of a weights folder, of which a network is made where torch is needed."""
+
+    def __init__(self, config: WeightsConfig, data: bytes, place: str) -> None:
+        self._config, self._place = config, place
+        self.arrays = decode_arrays(data, place)
+
+    def make(self) -> EmotionNet:
+        """A network of its own each time; a ConfigError where the tensors are not what the config says."""
+        import torch
+
+        from facemotion.backbones.network import load_network
+
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in self.arrays.items()}
+        return load_network(self._config, tensors, self._place)
 
 
 class Classifier:
@@ -47,19 +64,25 @@ class Classifier:
     """
 
     def __init__(
-        self, net: EmotionNet, config: WeightsConfig, *, device: str = "auto", dtype: Precision = "float32"
+        self,
+        net: EmotionNet | StoredNetwork,
+        config: WeightsConfig,
+        *,
+        device: str = "auto",
+        dtype: Precision = "float32",
     ) -> None:
         if dtype not in ("float32", "float16", "bfloat16"):
             raise ConfigError(f"dtype: expected 'float32', 'float16' or 'bfloat16', got {dtype!r}")
-        self.net, self.config = net, config
-        self.device = resolve_device(device)
-        self._dtype: torch.dtype = getattr(torch, dtype)
-        self._running = _for_inference(net).to(self.device, self._dtype).to(memory_format=torch.channels_last)
-        self._work = 0
-        if self.device.type == "cpu":
-            _limit_threads()
-            # before anybody else can run the network
-            self._work = _multiplications(self._running, config.input, self._dtype)
+        self.config = config
+        self._given, self._device, self._dtype = net, device, dtype
+        self._quick: QuickRunner | None = None
+        self._by_torch: TorchRunner | None = None
+        self._making = threading.Lock()
+        if dtype == "float32" and is_plain_fast(config) and is_processor(device):
+            self._quick = _quick_runner(net, config)
+        # a network that was given may be changed by its owner later on
+        if self._quick is None or not (self._quick.most is None or isinstance(net, StoredNetwork)):
+            self._torch_runner()
 
     @classmethod
     def load(
@@ -75,10 +98,20 @@ class Classifier:
         """From a weights folder, a name of the catalogue, or `owner/repo[@revision]` of the hub; all verified."""
         found = resolve(source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
         config, data = read_folder(found.folder, found.pins)
-        place = str(found.folder / MODEL)
-        net = load_network(config, decode(data, place), place)
+        stored = StoredNetwork(config, data, str(found.folder / MODEL))
+        classifier = cls(stored, config, device=device, dtype=dtype)
         logger.info("weights %s: %s, %s", found.name, config.backbone, ", ".join(config.labels))
-        return cls(net, config, device=device, dtype=dtype)
+        return classifier
+
+    @cached_property
+    def net(self) -> EmotionNet:
+        """The network as it was trained; of a folder it is made when it is first asked for."""
+        return self._given.make() if isinstance(self._given, StoredNetwork) else self._given
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return resolve_device(self._device)
 
     def save(self, folder: str | os.PathLike[str], *, name: str | None = None) -> WeightsConfig:
         """Write a weights folder; `name` is what its card calls it."""
@@ -101,17 +134,21 @@ class Classifier:
         return results
 
     def _batch(self, crops: Pixels) -> NDArray[np.float32]:
-        with torch.inference_mode(), self._threads(len(crops)):
-            pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
-            pixels = normalise(pixels, self.config.input).to(self._dtype, memory_format=torch.channels_last)
-            values: NDArray[np.float32] = self._running.probabilities(pixels).cpu().numpy()
-        return values
+        if self._quick is not None and (self._quick.most is None or len(crops) <= self._quick.most):
+            return self._quick(crops)
+        return self._torch_runner()(crops)
 
-    def _threads(self, count: int) -> AbstractContextManager[None]:
-        """One thread for little work: others cost more than they save, and where a machine is busy, much more."""
-        if self.device.type != "cpu" or count * self._work > _WORK_OF_ONE_THREAD:
-            return nullcontext()
-        return _one_thread()
+    def _torch_runner(self) -> TorchRunner:
+        with self._making:
+            if self._by_torch is None:
+                import torch
+
+                from facemotion.backbones.torch_runner import TorchRunner
+
+                net = self._given.make() if isinstance(self._given, StoredNetwork) else self._given
+                dtype: torch.dtype = getattr(torch, self._dtype)
+                self._by_torch = TorchRunner(net, self.config.input, self.device, dtype)
+            return self._by_torch
 
     def packed(
         self,
@@ -127,6 +164,8 @@ class Classifier:
         judge: crops on which both are compared, which the copy then tells of; `judged_on` is what they are called.
         truth: their labels as numbers. Without crops, noise shaped like faces is used, and the copy says so.
         """
+        from facemotion.weights.pack import big_layers, decode, encode, make_low_rank
+
         net = copy.deepcopy(self.net)
         ranks = dict(self.config.packing.ranks)
         if rank is not None:
@@ -159,100 +198,25 @@ def save_network(
     net: EmotionNet, config: WeightsConfig, folder: str | os.PathLike[str], *, name: str | None = None
 ) -> WeightsConfig:
     """Write a network as a weights folder, its temperature with it. Gives the config as written, with the hashes."""
+    from facemotion.weights.pack import encode
+
     config = dataclasses.replace(config, temperature=net.temperature)
     return write_folder(Path(folder), config, encode(net.state_dict(), int8=config.packing.int8), name)
 
 
 def _noise(config: WeightsConfig, count: int) -> Pixels:
     """Crops of smooth noise: something to compare two networks on where there are no faces."""
+    import torch
+
     spec, generator = config.input, torch.Generator().manual_seed(0)
     coarse = torch.rand((count, spec.channels, 6, 6), generator=generator)
-    fine = nn.functional.interpolate(coarse, size=spec.size, mode="bicubic").clamp(0, 1)
+    fine = torch.nn.functional.interpolate(coarse, size=spec.size, mode="bicubic").clamp(0, 1)
     crops: Pixels = (fine * 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return crops
 
 
-def _for_inference(net: EmotionNet) -> EmotionNet:
-    """A copy with batch normalisation folded into the convolutions."""
-    running = copy.deepcopy(net).eval()
-    for before, after in _pairs_to_fold(running):
-        convolution, norm = running.get_submodule(before), running.get_submodule(after)
-        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        running.set_submodule(before, nn.utils.fusion.fuse_conv_bn_eval(convolution, norm))
-        running.set_submodule(after, nn.Identity())
-    return running
-
-
-def _pairs_to_fold(net: nn.Module) -> list[tuple[str, str]]:
-    """The convolutions whose only reader is a batch normalisation, with it."""
-    modules = dict(net.named_modules())
-    if not any(isinstance(module, nn.BatchNorm2d) for module in modules.values()):
-        return []
-    try:
-        graph = torch.fx.symbolic_trace(net).graph
-    except Exception as error:  # a network whose way depends on its input: it runs as it is, only slower
-        logger.debug("batch normalisation stays as it is: %s", error)
-        return []
-    calls = [node for node in graph.nodes if node.op == "call_module"]
-    uses = [str(node.target) for node in calls]
-    pairs = []
-    for node in calls:
-        before = node.args[0] if node.args else None
-        if not isinstance(modules[str(node.target)], nn.BatchNorm2d) or not isinstance(before, torch.fx.Node):
-            continue
-        single = len(before.users) == 1 and uses.count(str(before.target)) == uses.count(str(node.target)) == 1
-        if before.op == "call_module" and single and type(modules[str(before.target)]) is nn.Conv2d:
-            pairs.append((str(before.target), str(node.target)))
-    return pairs
-
-
-def _multiplications(net: nn.Module, spec: InputSpec, dtype: torch.dtype) -> int:
-    """Those in convolutions and linear layers for a face; what else there is costs little."""
-    counts: list[int] = []
-
-    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
-        # each output channel's value is a sum over one kernel
-        weight = layer.get_parameter("weight")
-        counts.append(output.numel() * weight[0].numel())
-
-    layers = [each for each in net.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
-    handles = [layer.register_forward_hook(count) for layer in layers]
-    with torch.inference_mode(), _one_thread():
-        net(torch.zeros((1, spec.channels, spec.size, spec.size), dtype=dtype))
-    for handle in handles:
-        handle.remove()
-    return sum(counts)
-
-
-class _OneThread:
-    """Lets torch compute with one thread for a while, also where several of the program's threads ask for it at once.
-
-    The number is each thread's own, but a thread that is new to torch starts with the one that was set last, by
-    whichever. So what is put back is what was usual before the first of those who are inside now came.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._usual = threading.Lock(), 0, 0
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if not self._inside:
-                self._usual = torch.get_num_threads()
-            self._inside += 1
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                torch.set_num_threads(self._usual)
-
-
-_one_thread = _OneThread()
-
-
-def _limit_threads() -> None:
-    """No more threads than this process may use: in a container torch counts processors that it will not be given."""
-    if torch.get_num_threads() > cpu_threads():
-        torch.set_num_threads(cpu_threads())
+def _quick_runner(net: EmotionNet | StoredNetwork, config: WeightsConfig) -> QuickRunner | None:
+    if isinstance(net, StoredNetwork):
+        return QuickRunner.of(config, net.arrays, config.temperature)
+    arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in net.state_dict().items()}
+    return QuickRunner.of(config, arrays, net.temperature)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import platform
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,13 @@ from facemotion.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
+
+
+# what the drivers of NVIDIA's and AMD's processors leave behind, on a card, in WSL and on a Jetson
+_DRIVERS = {
+    "linux": ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/kfd"),
+    "win32": ("C:/Windows/System32/nvcuda.dll", "C:/Windows/System32/amdhip64.dll"),
+}
 
 
 def available_devices() -> list[str]:
@@ -34,6 +43,20 @@ def resolve_device(name: str = "auto") -> torch.device:
     if asked not in devices:
         raise DeviceError(f"device {name!r} is not there; there is: auto, {', '.join(devices)}")
     return torch.device(asked)
+
+
+def is_processor(name: str = "auto") -> bool:
+    """Whether this name means the processor here. torch is asked only where there may be anything else."""
+    if name != "auto":
+        return name == "cpu"
+    return not _may_accelerate() or available_devices()[0] == "cpu"
+
+
+def _may_accelerate() -> bool:
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    # a system that is not known may have anything
+    return sys.platform not in _DRIVERS or any(Path(driver).exists() for driver in _DRIVERS[sys.platform])
 
 
 def cpu_threads() -> int:

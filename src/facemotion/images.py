@@ -93,7 +93,7 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
 
 def from_bgr(frame: NDArray[Any]) -> Pixels:
     """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
-    return np.ascontiguousarray(_from_array(frame)[..., ::-1])
+    return _from_array(frame[..., ::-1] if frame.ndim == 3 else frame)
 
 
 def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
@@ -124,8 +124,18 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     if array.dtype != np.uint8 or not shaped or array.size == 0:
         raise ImageError("wrong array", expected=_WANTED_ARRAY, got=f"{array.dtype} of shape {array.shape}{hint}")
     if array.ndim == 2:
-        return np.repeat(array[:, :, None], 3, axis=2)
+        return _converted(array, "COLOR_GRAY2RGB")
+    if array.strides[2] == -1:  # OpenCV's order turned round: frame[..., ::-1]
+        return _converted(array[..., ::-1], "COLOR_BGR2RGB")
     return np.ascontiguousarray(array)
+
+
+def _converted(array: Pixels, how: str) -> Pixels:
+    """By OpenCV, since numpy takes from 20 to 40 times as long to move single channels about."""
+    from facemotion.opencv import cv2
+
+    rgb: Pixels = cv2.cvtColor(np.ascontiguousarray(array), getattr(cv2, how))
+    return rgb
 
 
 def _open(data: bytes, place: str | None) -> Image.Image:

@@ -51,6 +51,16 @@ class InputSpec:
     def channels(self) -> int:
         return 1 if self.colour == "grey" else 3
 
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What a pixel, 0 to 255, is multiplied by, one number a channel; `shifts` is what is then taken from it."""
+        return tuple(1 / (255 * std) for std in self.std)
+
+    @property
+    def shifts(self) -> tuple[float, ...]:
+        """What is taken from a pixel after `factors`."""
+        return tuple(mean / std for mean, std in zip(self.mean, self.std, strict=True))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and TOML."""
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}

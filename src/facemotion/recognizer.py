@@ -1,4 +1,7 @@
-"""`EmotionRecognizer`: a detector, the cutting of crops, and a classifier."""
+"""`EmotionRecognizer`: a detector, the cutting of crops, and a classifier.
+
+What single pictures do not need (scipy for tracks, the hub, torch's export) is imported by what does.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,9 @@ from facemotion.crops import cut
 from facemotion.detectors.detector import FaceDetector
 from facemotion.devices import cpu_threads
 from facemotion.errors import ImageError
-from facemotion.export import export_onnx
 from facemotion.images import ImageSource, read_ahead, read_image
 from facemotion.labels import LabelSet
 from facemotion.results import Face, FaceEmotion, Frame
-from facemotion.video.stream import stream
-from facemotion.weights import hub
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class EmotionRecognizer:
         labels do not flicker; 0 turns it off. every: look at each n-th frame only, faces are carried along in between.
         fps: the rate of an iterable (30 unless given); for a clip it replaces the times in the file.
         """
+        from facemotion.video.stream import stream
+
         return stream(source, self.predict, track=track, smooth=smooth, every=every, fps=fps)
 
     def classify(self, crops: Sequence[ImageSource] | Pixels, batch_size: int = 32) -> NDArray[np.float32]:
@@ -145,12 +147,16 @@ class EmotionRecognizer:
         token: str | None = None,
     ) -> str:
         """Publish the weights folder with its card as `owner/repo` of the hub; gives the revision it now has there."""
+        from facemotion.weights import hub
+
         with tempfile.TemporaryDirectory() as folder:
             self.classifier.save(folder, name=repo_id)
             return hub.upload(Path(folder), repo_id, private=private, message=message, token=token)
 
     def export(self, path: str | os.PathLike[str]) -> float:
         """Write an ONNX file; gives the largest difference of a probability from torch's."""
+        from facemotion.export import export_onnx
+
         return export_onnx(self.classifier.net, self.classifier.config, path)
 
     def _predict(self, images: Sequence[Pixels], batch_size: int) -> list[list[FaceEmotion]]:

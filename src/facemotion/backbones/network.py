@@ -180,11 +180,7 @@ def _some(names: list[str]) -> str:
 def normalise(crops: Tensor, spec: InputSpec) -> Tensor:
     """uint8 crops (N, S, S, C) as a network is fed them: float (N, C, S, S), (pixel / 255 - mean) / std."""
     pixels = crops.permute(0, 3, 1, 2).to(torch.float32)
-    scale, shift = (
-        [1 / (255 * std) for std in spec.std],
-        [mean / std for mean, std in zip(spec.mean, spec.std, strict=True)],
-    )
-    if len(scale) == 1:
-        return pixels * scale[0] - shift[0]
-    factors = torch.tensor([scale, shift], device=pixels.device)[:, None, :, None, None]
+    if spec.channels == 1:
+        return pixels * spec.factors[0] - spec.shifts[0]
+    factors = torch.tensor([spec.factors, spec.shifts], device=pixels.device)[:, None, :, None, None]
     return pixels * factors[0] - factors[1]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facemotion.data.outputs import safe_name
 from facemotion.errors import FacemotionError, ImageError
 from facemotion.images import write_jpeg, write_png
 
@@ -74,6 +73,8 @@ def _below(folder: Path, left_out: Sequence[Path]) -> Iterator[Path]:
 
 def crop_name(name: str, number: int | str, label: str) -> str:
     """The file of a face: of what, which one, and what it was taken for."""
+    from facemotion.data.outputs import safe_name
+
     return f"{name}-{number}-{safe_name(label)}.png"
 
 

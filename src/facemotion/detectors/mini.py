@@ -5,13 +5,13 @@ How it was trained: examples/train_detector. What it can and can't do: weights/f
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facemotion import engines
 from facemotion.boxes import Box
 from facemotion.devices import cpu_threads
 from facemotion.opencv import cv2
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
 
-    # the folded picture -> one output a stride
-    Engine = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
-
 _STRIDES = (8, 16, 32)
 _OUTPUTS = [f"stride{stride}" for stride in _STRIDES]
 # chosen on the tenth of the pictures that was kept for choosing, and a little higher: see the model card
@@ -35,6 +32,10 @@ _PIXELS = 384 * 288
 _NMS_IOU = 0.4
 _TOP_K = 512
 
+# of the network's file: the folded picture -> one output a stride
+onnxruntime_engine = partial(engines.onnxruntime_engine, input_name="image", outputs=_OUTPUTS)
+opencv_engine = partial(engines.opencv_engine, input_name="image", outputs=_OUTPUTS)
+
 
 class Mini:
     """One small network over the grey picture, by onnxruntime where it is installed (faster), else by OpenCV."""
@@ -43,7 +44,7 @@ class Mini:
         # logits are compared, and 0 and 1 have none
         self._min_score = min(max(_MIN_SCORE if min_score is None else min_score, 0.01), 0.999)
         model = locate("mini").read_bytes()
-        self._engine: Engine = onnxruntime_engine(model) or opencv_engine(model)
+        self._engine = onnxruntime_engine(model) or opencv_engine(model)
 
     def detect_batch(self, images: list[Pixels]) -> list[list[Face]]:
         """As `detect`, of many pictures: one a thread. They differ in size, and each is too little work for two."""
@@ -131,35 +132,3 @@ def _distinct(boxes: NDArray[np.float32]) -> list[int]:
         common = np.maximum(wide, 0) * np.maximum(high, 0)
         left = left[common <= _NMS_IOU * (area[best] + area[left] - common)]
     return kept
-
-
-def opencv_engine(model: bytes) -> Engine:
-    """The network in cv2.dnn."""
-    network = cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
-    # the input is part of the network's state
-    lock = threading.Lock()
-
-    def run(folded: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        with lock:
-            network.setInput(folded, "image")
-            # by name: OpenCV 4 and 5 have different orders
-            return list(network.forward(_OUTPUTS))
-
-    return run
-
-
-def onnxruntime_engine(model: bytes) -> Engine | None:
-    """The network in onnxruntime, None where that is not installed."""
-    try:
-        import onnxruntime
-    except ImportError:
-        return None
-    options = onnxruntime.SessionOptions()
-    # A millisecond of work: waking other threads costs more than they save, and they'd spin between pictures.
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-    def run(folded: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        return list(session.run(_OUTPUTS, {"image": folded}))
-
-    return run

@@ -7,7 +7,6 @@ The cache is the hub's own, laid out as huggingface_hub lays it out, so that oth
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import re
 import shutil
@@ -37,7 +36,7 @@ from huggingface_hub.utils import (
 
 from facemotion.errors import ChecksumError, DownloadError, WeightsError
 from facemotion.version import __version__
-from facemotion.weights.catalogue import Pin
+from facemotion.weights.catalogue import Pin, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +61,6 @@ def cached(repo: str, filename: str, revision: str, cache_dir: str | Path | None
     """The file, where it is in the cache already; neither network nor checksum is asked."""
     found = huggingface_hub.try_to_load_from_cache(repo, filename, cache_folder(cache_dir), revision)
     return Path(found) if isinstance(found, str) else None
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def download(repo: str, filename: str, revision: str, pin: Pin, cache_dir: str | Path | None = None) -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from facemotion.errors import ConfigError
+from facemotion.weights.tensors import SCALE, decode_arrays
 
-_SCALE = ".int8_scale"
 # a layer below this many weights is not worth a second one
 _BIG = 500_000
 
@@ -90,7 +89,7 @@ def encode(tensors: Mapping[str, Tensor], *, int8: bool) -> bytes:
             scale = rows.abs().amax(dim=1) / 127
             scale[scale == 0] = 1.0
             stored[name] = (rows / scale[:, None]).round().clamp(-127, 127).to(torch.int8).reshape(value.shape)
-            stored[name + _SCALE] = scale
+            stored[name + SCALE] = scale
         else:
             # tensors that share memory, such as tied weights, are written one by one
             stored[name] = value.clone()
@@ -99,23 +98,4 @@ def encode(tensors: Mapping[str, Tensor], *, int8: bool) -> bytes:
 
 def decode(data: bytes, place: str = "model.safetensors") -> dict[str, Tensor]:
     """The tensors of a safetensors file; int8 ones become float32 by their scales."""
-    try:
-        stored = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise ConfigError(f"{place}: not a safetensors file: {error}") from error
-    tensors = {}
-    for name, value in stored.items():
-        if name.endswith(_SCALE):
-            continue
-        scale = stored.get(name + _SCALE)
-        if scale is None:
-            tensors[name] = value
-            continue
-        if value.dtype != torch.int8 or value.ndim < 2 or scale.shape != value.shape[:1]:
-            got = f"{value.dtype} {list(value.shape)} with {list(scale.shape)} scales"
-            raise ConfigError(f"{place}: {name}: expected int8 with a scale for each output, got {got}")
-        tensors[name] = value.float() * scale.float().reshape(-1, *[1] * (value.ndim - 1))
-    orphans = [name for name in stored if name.endswith(_SCALE) and name.removesuffix(_SCALE) not in stored]
-    if orphans:
-        raise ConfigError(f"{place}: scales without weights: {', '.join(orphans)}")
-    return tensors
+    return {name: torch.from_numpy(array) for name, array in decode_arrays(data, place).items()}

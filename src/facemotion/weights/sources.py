@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemotion.errors import DownloadError, WeightsError
-from facemotion.weights import hub
 from facemotion.weights.catalogue import Pin, catalogue
 from facemotion.weights.folder import read_config
 from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
@@ -56,6 +55,8 @@ def resolve(
 
 def _from_hub(repo: str, revision: str | None, cache_dir: str | Path | None, local_files_only: bool) -> Source:
     """Somebody's weights. Their own config.json says what the bytes are: that finds damage, not forgery."""
+    from facemotion.weights import hub
+
     try:
         folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only).parent
     except DownloadError as error:

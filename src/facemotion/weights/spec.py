@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
 from facemotion.errors import ConfigError, DataError, RecipeError
@@ -22,6 +23,10 @@ NO_PICKLES = (
     "pickles can run code and are never loaded from a folder or the hub; if the file is your own: "
     "`facemotion weights convert FILE.pth --backbone B --labels L`"
 )
+
+
+# checking the names takes longer than cutting a face out, and every face asks for them
+_label_set = lru_cache(maxsize=16)(LabelSet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class WeightsConfig:
 
     @property
     def label_set(self) -> LabelSet:
-        return LabelSet(self.labels)
+        return _label_set(tuple(self.labels))
 
     @property
     def pins(self) -> dict[str, Pin]:

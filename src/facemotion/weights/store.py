@@ -1,6 +1,7 @@
 """Finding weights: in the package, then the cache, then the hub. Nothing is handed out unverified.
 
-torch is not needed here: detectors look for their files without it.
+torch is not needed here: detectors look for their files without it. The hub is imported where it is asked: that takes
+a tenth of a second, and what travels in the package needs none.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ import logging
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, DownloadError
-from facemotion.weights import hub
-from facemotion.weights.catalogue import Entry, Pin, catalogue
+from facemotion.weights.catalogue import Entry, Pin, catalogue, sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ def locate(weights: str | Entry, *, cache_dir: str | Path | None = None, local_f
     if place is None:
         if entry.repo is None or entry.revision is None or local_files_only:
             raise DownloadError(_not_found(entry, cache_dir))
+        from facemotion.weights import hub
+
         try:
             for filename, pin in entry.files.items():
                 place = hub.download(entry.repo, filename, entry.revision, pin, cache_dir)
@@ -51,7 +53,7 @@ def where(weights: str | Entry, *, cache_dir: str | Path | None = None) -> Path 
 
 def verify(path: Path, pin: Pin, remedy: str) -> None:
     """A ChecksumError unless the file is what was promised. Nothing is deleted: the remedy is for its owner to take."""
-    found = hub.sha256_of(path)
+    found = sha256_of(path)
     if found != pin.sha256:
         raise ChecksumError(
             f"{path}: expected sha256 {pin.sha256}, got {found}. Nothing of it was used, nothing was deleted: {remedy}"
@@ -62,6 +64,8 @@ def _folders(entry: Entry, cache_dir: str | Path | None) -> list[Path]:
     """The folders on this machine that may hold the files, in order."""
     folders = [entry.folder] if entry.folder else []
     if entry.repo and entry.revision:
+        from facemotion.weights import hub
+
         first = next(iter(entry.files))
         path = hub.cached(entry.repo, first, entry.revision, cache_dir)
         folders += [path.parent] if path else []
@@ -72,6 +76,8 @@ def _not_found(entry: Entry, cache_dir: str | Path | None) -> str:
     looked = [f"the package ({entry.folder})"] if entry.folder else []
     if entry.repo is None:
         return f"{entry.name} is not in {looked[0]}, where it belongs: reinstall facemotion"
+    from facemotion.weights import hub
+
     looked += [f"the cache ({hub.cache_folder(cache_dir)})"]
     return (
         f"{entry.name} was not found in {' or '.join(looked)}; it lies on the hub in {entry.repo}. With a network: "
