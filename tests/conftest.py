@@ -84,3 +84,28 @@ def in_the_foreground() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def ffmpeg() -> str:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("ffmpeg is not installed: what stands on it is not tested here")
+    return program
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small network that has learned nothing: what it says of a face is the same each time."""
+    # here, since the detectors are tested where there is no torch
+    import torch
+
+    from facemotion import EmotionRecognizer, InputSpec
+    from facemotion.backbones.network import build_network, plan_network
+    from facemotion.classifier import Classifier
+
+    torch.manual_seed(0)
+    config = plan_network("fast", "ferplus8", InputSpec(size=32, margin=0.1))
+    folder = tmp_path_factory.mktemp("weights") / "small"
+    EmotionRecognizer(Classifier(build_network(config).eval(), config)).save_pretrained(folder)
+    return folder

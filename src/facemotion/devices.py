@@ -20,6 +20,8 @@ _DRIVERS = {
     "linux": ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/kfd"),
     "win32": ("C:/Windows/System32/nvcuda.dll", "C:/Windows/System32/amdhip64.dll"),
 }
+# what `limit_cpu_threads` was told
+_limit: int | None = None
 
 
 def available_devices() -> list[str]:
@@ -63,7 +65,17 @@ def cpu_threads() -> int:
     """The processors this process may really use: a container often allows fewer than there are."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _container_quota()
-    return max(min(allowed, math.ceil(quota)), 1) if quota else allowed
+    allowed = max(min(allowed, math.ceil(quota)), 1) if quota else allowed
+    return min(allowed, _limit) if _limit else allowed
+
+
+def limit_cpu_threads(count: int) -> None:
+    """Let this process use no more than so many processors from here on: it is one worker of several on a machine.
+
+    Networks and detectors that are made from now on obey.
+    """
+    global _limit
+    _limit = count
 
 
 def _container_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:

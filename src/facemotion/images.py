@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
 
-ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]"
+
+class Readable(Protocol):
+    """An open binary file, or anything else that gives a picture's bytes when it is read."""
+
+    def read(self) -> bytes: ...
+
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Readable | Image.Image | NDArray[Any]"
 
 # The largest picture that is read, in millions of pixels, where `read_image` is not told otherwise. It stands just
 # under the size at which Pillow itself warns of a decompression bomb.
 MAX_MEGAPIXELS = 89.0
+
+# by these a picture is known among the files of a folder; whoever names a file may call it anything
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"

@@ -29,6 +29,7 @@ Row = tuple[str, str]
 _EXTRAS = {
     "train": {"matplotlib": "matplotlib", "tensorboard": "tensorboard"},
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime", "onnxscript": "onnxscript"},
+    "ray": {"ray": "ray", "pyarrow": "pyarrow"},
 }
 
 

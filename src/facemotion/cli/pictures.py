@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.images import write_jpeg, write_png
+from facemotion.images import PICTURE_SUFFIXES, write_jpeg, write_png
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _JPEG = {".jpg", ".jpeg"}
 
 
@@ -65,7 +64,7 @@ def _expand(text: str) -> list[Path]:
 def _below(folder: Path, left_out: Sequence[Path]) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in _SUFFIXES or not path.is_file():
+        if hidden or path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
             continue
         if not any(path.resolve().is_relative_to(each) for each in left_out):
             yield path

@@ -45,7 +45,8 @@ def predict(
     """
     quiet_opencv()
     from facemotion.cli.pictures import find_pictures
-    from facemotion.cli.tables import Table, picture_columns
+    from facemotion.cli.tables import Table
+    from facemotion.tables import picture_columns
 
     pictures, faults = find_pictures(images, [folder for folder in (annotate, crops) if folder])
     if annotate:
@@ -107,9 +108,10 @@ class _Results:
 
     def _give(self, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
         from facemotion.cli.pictures import crop_name, save_picture
-        from facemotion.cli.tables import picture_json, picture_rows
+        from facemotion.cli.tables import picture_json
         from facemotion.crops import cut
         from facemotion.drawing import draw
+        from facemotion.tables import picture_rows
 
         source = str(picture.path)
         if self._as_json:

@@ -1,22 +1,17 @@
-"""The tables and lines that people read: CSV and JSON of pictures, CSV of videos."""
+"""What commands write of their results: CSV files that grow, and lines of JSON."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from facemotion.errors import FacemotionError
 
 if TYPE_CHECKING:
-    from facemotion.labels import LabelSet
-    from facemotion.results import FaceEmotion, Frame, Pixels
-
-_FACE = ("label", "score", "x1", "y1", "x2", "y2")
-_PICTURE = ("source", "face", *_FACE, "detection_score")
-_VIDEO = ("frame", "time", "track_id", *_FACE)
+    from facemotion.results import FaceEmotion, Pixels
 
 
 class Table:
@@ -44,43 +39,8 @@ class Table:
             raise FacemotionError(f"{self._path} can't be written: {error.strerror or error}") from error
 
 
-def picture_columns(labels: LabelSet) -> list[str]:
-    """The columns of `predict --csv`."""
-    return [*_PICTURE, *labels]
-
-
-def picture_rows(source: str, faces: Sequence[FaceEmotion], labels: LabelSet) -> Iterator[list[str]]:
-    """A row a face; a picture without faces keeps one."""
-    for number, face in enumerate(faces, start=1):
-        yield [source, str(number), *_face(face), f"{face.detection_score:.6f}", *_scores(face, labels)]
-    if not faces:
-        yield [source, *[""] * (len(_PICTURE) - 1 + len(labels))]
-
-
 def picture_json(source: str, image: Pixels, faces: Sequence[FaceEmotion]) -> str:
     """The line of `predict --json`."""
     height, width = image.shape[:2]
     values = {"source": source, "width": width, "height": height, "faces": [face.to_dict() for face in faces]}
     return json.dumps(values, ensure_ascii=False)
-
-
-def video_columns(labels: LabelSet) -> list[str]:
-    """The columns of `video --csv` and `webcam --csv`."""
-    return [*_VIDEO, *labels]
-
-
-def video_rows(frame: Frame, labels: LabelSet) -> Iterator[list[str]]:
-    """A row a face; a frame without faces keeps one."""
-    when = [str(frame.index), f"{frame.time:.6f}"]
-    for face in frame.faces:
-        yield [*when, str(face.track_id), *_face(face), *_scores(face, labels)]
-    if not frame.faces:
-        yield [*when, *[""] * (len(_VIDEO) - len(when) + len(labels))]
-
-
-def _face(face: FaceEmotion) -> list[str]:
-    return [face.label, f"{face.score:.6f}", *(f"{value:.2f}" for value in face.box)]
-
-
-def _scores(face: FaceEmotion, labels: LabelSet) -> list[str]:
-    return [f"{face.scores[label]:.6f}" for label in labels]

@@ -84,8 +84,9 @@ def _follow(
     every: int,
     summary: _Summary,
 ) -> None:
-    from facemotion.cli.tables import Table, video_columns, video_rows
+    from facemotion.cli.tables import Table
     from facemotion.drawing import draw
+    from facemotion.tables import video_columns, video_rows
     from facemotion.video.writing import ClipWriter
 
     with ExitStack() as stack:

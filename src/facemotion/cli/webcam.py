@@ -48,9 +48,10 @@ def webcam(
     Keys: `q` ends, as closing the window does; `b` shows bars of all scores; `s` saves a snapshot into this folder.
     """
     quiet_opencv()
-    from facemotion.cli.tables import Table, video_columns, video_rows
+    from facemotion.cli.tables import Table
     from facemotion.cli.window import Window, start_window_check
     from facemotion.drawing import draw
+    from facemotion.tables import video_columns, video_rows
     from facemotion.video.writing import ClipWriter
 
     check_window = None if headless else start_window_check()

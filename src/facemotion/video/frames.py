@@ -76,7 +76,7 @@ def clip_info(clip: str | os.PathLike[str]) -> ClipInfo:
     """What a clip or URL says of itself; a VideoError where it can't be opened."""
     capture = open_clip(os.fspath(clip))
     try:
-        return ClipInfo(_rate(capture), _promised(capture) or None)
+        return _info(capture)
     finally:
         capture.release()
 
@@ -111,41 +111,55 @@ def _url(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
 def _clip(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
     capture = open_clip(name)
     try:
-        promised, rate = _promised(capture), _rate(capture)
-        index, first, last = 0, 0.0, 0.0
+        info, clock, index = _info(capture), Clock(), 0
         for index in itertools.count():
             read, frame = capture.read()
             if not read:
                 break
-            told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if index == 0:
-                first = told
-            elif fps:
-                last = index / fps
-            else:
-                # of a variable rate the file alone knows the times; of a bare stream it knows none
-                last = told - first if told - first > last else last + 1 / rate
-            yield RawFrame(index, last, from_bgr(frame))
+            told = clock.time(told_seconds(capture), info.fps)
+            yield RawFrame(index, index / fps if fps else told, from_bgr(frame))
     finally:
         capture.release()
-    if index == 0:
+    check_whole(name, index, info)
+
+
+class Clock:
+    """The times of a clip's frames from the first one on, out of what the file tells of each."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._last = 0.0
+
+    def time(self, told: float, rate: float) -> float:
+        """The time of the next frame. Of a variable rate the file alone knows the times; of a bare stream none."""
+        if self._first is None:
+            self._first = told
+        else:
+            passed = told - self._first
+            self._last = passed if passed > self._last else self._last + 1 / rate
+        return self._last
+
+
+def told_seconds(capture: Any) -> float:
+    """The time of the frame that was read last, as the file tells it."""
+    return float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+
+
+def check_whole(name: str, count: int, info: ClipInfo) -> None:
+    """A VideoError where a clip gave no frame, or clearly fewer than it promised."""
+    if count == 0:
         raise VideoError(f"{name}: there is no frame in it that can be read")
     # the count is exact for most containers, and an estimate for a few
-    if promised and index < promised * 0.95 - 1:
+    if info.frames and count < info.frames * 0.95 - 1:
         # an editor cuts a clip by saying how much of it is shown
         shown = shown_seconds(name)
-        if not shown or (index + 1) / rate < shown * 0.95:
-            raise VideoError(f"{name}: it breaks off after {index} of {promised} frames; those were read")
+        if not shown or (count + 1) / info.fps < shown * 0.95:
+            raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
 
 
-def _promised(capture: Any) -> int:
-    """How many frames a clip says that it has; 0 where it does not say."""
-    return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-
-
-def _rate(capture: Any) -> float:
-    rate = float(capture.get(cv2.CAP_PROP_FPS))
-    return rate if 0 < rate < 1e5 else _DEFAULT_FPS
+def _info(capture: Any) -> ClipInfo:
+    rate, promised = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    return ClipInfo(rate if 0 < rate < 1e5 else _DEFAULT_FPS, promised if promised > 0 else None)
 
 
 def _paced(frames: Iterator[RawFrame]) -> Generator[RawFrame | None, None, None]:

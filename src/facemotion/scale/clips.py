@@ -1,0 +1,99 @@
+"""Clips through the recognizer, in segments that several workers read, joined to what a single run gives.
+
+What a network sees in a frame does not hang on other frames. Who is who and what a label settles at does, and costs
+next to nothing: so segments keep what was seen in each frame, and the way through all frames is gone once, at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facemotion.boxes import Box
+from facemotion.errors import VideoError
+from facemotion.labels import LabelSet
+from facemotion.recognizer import EmotionRecognizer
+from facemotion.results import FaceEmotion, Frame
+from facemotion.scale.arrow import pyarrow
+from facemotion.scale.places import Place
+from facemotion.video.frames import Clock, RawFrame, check_whole, clip_info
+from facemotion.video.segments import Mark, Segment
+from facemotion.video.stream import stream
+
+if TYPE_CHECKING:
+    from facemotion.results import Pixels
+
+logger = logging.getLogger(__name__)
+
+_LIST = pyarrow.list_(pyarrow.float64())
+# a row a frame; of its faces one after the other the box and the detector's score, and the probabilities
+_SCHEMA = pyarrow.schema([("told", pyarrow.float64()), ("faces", _LIST), ("scores", _LIST)])
+_FACE_NUMBERS = 5
+_ROWS_AT_ONCE = 1000
+
+
+def look_at_segment(clip: Path, start: float, stop: float, recognizer: EmotionRecognizer, place: Place) -> None:
+    """Keep what is seen in each frame of a span. A clip that can't be read is found out when it is joined."""
+    segment = Segment(clip, start, stop)
+    rows: list[dict[str, Any]] = []
+    try:
+        for told, image in segment.frames():
+            found = recognizer.predict(image)
+            faces = [number for face in found for number in (*face.box, face.detection_score)]
+            scores = [float(face.scores[label]) for face in found for label in recognizer.labels]
+            rows.append({"told": told, "faces": faces, "scores": scores})
+    except VideoError as error:
+        logger.debug("%s: %s", clip, error)
+    marks = {name: mark and asdict(mark) for name, mark in (("first", segment.first), ("beyond", segment.beyond))}
+    table = pyarrow.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({"marks": json.dumps(marks)}))
+    with place.growing() as file:
+        pyarrow.parquet.write_table(table, file)
+
+
+def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> Iterator[Frame] | None:
+    """The frames of a clip, without their pixels, as one run over it gives them; None where segments don't fit."""
+    info = clip_info(clip)
+    files = [pyarrow.parquet.ParquetFile(place.open()) for place in segments]
+    marks = [_marks(file) for file in files]
+    if any(one["beyond"] != other["first"] for one, other in pairwise(marks)):
+        logger.warning("%s: its parts do not fit where they meet, so it is read in one go", clip)
+        return None
+    check_whole(str(clip), sum(file.metadata.num_rows for file in files), info)
+    waiting: deque[list[FaceEmotion]] = deque()
+
+    def frames() -> Iterator[RawFrame]:
+        clock = Clock()
+        rows = (row for file in files for batch in file.iter_batches(_ROWS_AT_ONCE) for row in batch.to_pylist())
+        for index, row in enumerate(rows):
+            waiting.append(_faces(row, labels))
+            yield RawFrame(index, clock.time(row["told"], info.fps), _NOTHING)
+
+    return stream(frames(), lambda _: waiting.popleft(), smooth=smooth)
+
+
+# the pixels were looked at before
+_NOTHING: Pixels = np.empty((0, 0, 3), np.uint8)
+
+
+def _marks(file: Any) -> dict[str, Mark | None]:
+    kept = json.loads(file.schema_arrow.metadata[b"marks"])
+    return {name: mark and Mark(**mark) for name, mark in kept.items()}
+
+
+def _faces(row: dict[str, Any], labels: LabelSet) -> list[FaceEmotion]:
+    faces = np.reshape(row["faces"], (-1, _FACE_NUMBERS)).tolist()
+    scores = np.reshape(row["scores"], (-1, len(labels))).tolist()
+    found = []
+    for (*box, detection), values in zip(faces, scores, strict=True):
+        label = labels[int(np.argmax(values))]
+        by_label = dict(zip(labels, values, strict=True))
+        found.append(FaceEmotion(label, by_label[label], by_label, Box(*box), detection))
+    return found

@@ -1,0 +1,142 @@
+"""`predict_dataset`: everything in a source through a recognizer, into tables that can be gone on with at any time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from facemotion.detectors.detector import FaceDetector, automatic
+from facemotion.devices import resolve_device
+from facemotion.errors import DataError
+from facemotion.scale.engines import run_here, run_on_ray
+from facemotion.scale.job import Format, Job, Layout, check_identity, fingerprint
+from facemotion.scale.outcome import Outcome, Progress, Watch
+from facemotion.scale.places import is_url
+from facemotion.scale.plan import Extent, make_parts, write_manifest
+from facemotion.scale.sources import find_inputs
+from facemotion.scale.writing import count_rows
+from facemotion.weights.catalogue import DEFAULT_WEIGHTS
+from facemotion.weights.folder import read_config
+from facemotion.weights.sources import resolve
+from facemotion.weights.spec import CONFIG
+
+logger = logging.getLogger(__name__)
+
+
+def predict_dataset(
+    source: str | os.PathLike[str] | Iterable[str],
+    out: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] = DEFAULT_WEIGHTS,
+    detector: str = "auto",
+    device: str = "auto",
+    batch_size: int = 32,
+    engine: Literal["ray", "local"] = "ray",
+    format: Format = "parquet",
+    column: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    gpus: float = 0.0,
+    smooth: float = 0.15,
+    part_size: int = 256,
+    segment_seconds: float = 60.0,
+    retries: int = 2,
+    progress: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """The emotions of every face in any number of pictures and clips, as tables in the folder `out`.
+
+    `faces/` has the rows of `predict --csv`, `frames/` those of `video --csv` behind the clip they are of, `errors/`
+    what could not be done and why. Every input is in one of faces and frames, or in errors, and never in two. What is
+    written is not done again: the same call goes on where another one was stopped or killed.
+
+    source: a folder, a pattern, a list (.txt, a path a line), a Parquet file or folder with a column of paths, one
+    file, or an iterable of paths; all but patterns also as s3://, gs:// or hdfs://, which `out` may be too.
+    weights, detector, device, smooth: as for an EmotionRecognizer; `detector="whole"` for pictures that are faces.
+    batch_size: pictures that are looked at together. column: of paths, in a Parquet source.
+    engine: "ray" for the workers of a cluster, or those of this machine; "local" for this process alone, without Ray.
+    workers: at most so many, as many as there are processors unless given. threads: of each worker, 1 on Ray unless
+    given, and all that there are with engine="local". gpus: of each worker, also a share of one.
+    part_size: pictures in a part, segment_seconds: of a clip in a part, which is what is done and written at a time.
+    retries: how often what failed is tried again before it is an error. progress: is told after each part.
+    """
+    for name, value in (("batch_size", batch_size), ("part_size", part_size), ("segment_seconds", segment_seconds)):
+        if not value > 0:
+            raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    if engine not in ("ray", "local") or format not in ("parquet", "csv"):
+        raise ValueError(f"expected engine 'ray' or 'local' and format 'parquet' or 'csv', got {engine!r}, {format!r}")
+    job = _job(out, weights, detector, device, batch_size, smooth, format, retries, threads)
+    layout = job.layout
+    with tempfile.TemporaryFile() as manifest:
+        parts = make_parts(find_inputs(source, column), part_size, segment_seconds)
+        extent = write_manifest(parts, manifest)
+        if not extent.inputs:
+            raise DataError("there is no picture and no clip in it", str(source))
+        _begin(layout, job, extent, manifest)
+    done = layout.done()
+    todo = [number for number in range(len(extent.images)) if number not in done]
+    logger.info("%d inputs in %d parts, %d of them done before", extent.inputs, len(extent.images), len(done))
+    watch = Watch(sum(extent.images), sum(extent.images[number] for number in done), progress)
+    redone = 0
+    if todo:
+        for each in run_here(job, todo) if engine == "local" else run_on_ray(job, todo, workers, gpus):
+            redone += max(each.starts - 1, 0)
+            watch.add(extent.images[each.number])
+    layout.clean()
+    errors = count_rows(layout.root / "errors", format)
+    outcome = Outcome(job.out, extent.inputs, errors, len(extent.images), len(done), redone, watch.seconds)
+    logger.info("%s", outcome)
+    return outcome
+
+
+def _job(
+    out: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    detector: str,
+    device: str,
+    batch_size: int,
+    smooth: float,
+    form: Format,
+    retries: int,
+    threads: int | None,
+) -> Job:
+    """The settings, checked before any work begins, and free of what only this process knows."""
+    found = resolve(weights)
+    config = read_config(found.folder, (found.pins or {}).get(CONFIG))
+    detector = automatic() if detector == "auto" else detector
+    FaceDetector(detector)
+    if device != "auto":
+        resolve_device(device)
+    place, name = os.fspath(out), os.fspath(weights)
+    return Job(
+        place if is_url(place) else str(Path(place).absolute()),
+        str(found.folder.absolute()) if Path(name).expanduser().is_dir() else name,
+        fingerprint(config),
+        config.labels,
+        detector,
+        device,
+        batch_size,
+        smooth,
+        form,
+        retries,
+        threads,
+    )
+
+
+def _begin(layout: Layout, job: Job, extent: Extent, manifest: BinaryIO) -> None:
+    """Begin a run in the folder, or go on with the one that was begun there, if it is the same."""
+    identity = job.identity(extent.digest)
+    if check_identity(layout, identity):
+        return
+    if (layout.root / "faces").exists() or (layout.root / "frames").exists():
+        raise DataError("there are tables without a run that they are of", layout.root.path, "an empty folder")
+    manifest.seek(0)
+    with layout.manifest.growing() as file:
+        while block := manifest.read(1 << 20):
+            file.write(block)
+    # last, since from here on a run has begun
+    layout.run.write(json.dumps({**identity, "size": {"inputs": extent.inputs, "parts": len(extent.images)}}).encode())

@@ -1,0 +1,155 @@
+"""Files and folders here or in an object store, by the names that Ray takes: a path, s3://, gs://, hdfs:// ..."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from facemotion.errors import FacemotionError
+from facemotion.scale.arrow import pyarrow
+
+# before what an object store refused is asked for again
+_PAUSE_SECONDS = 0.5
+_BLOCK = 1 << 20
+# ends the name of a file that is being written
+UNFINISHED = ".part"
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is an address of a file system, and no path on this machine."""
+    return "://" in name
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or a folder. filesystem: pyarrow's; path: the name there."""
+
+    filesystem: Any
+    path: str
+
+    @classmethod
+    def of(cls, name: str) -> Place:
+        """The place that a path or an address names."""
+        if not is_url(name):
+            return cls(pyarrow.fs.LocalFileSystem(), str(Path(name).absolute()))
+        try:
+            return cls(*pyarrow.fs.FileSystem.from_uri(name))
+        except (OSError, ValueError) as error:
+            raise FacemotionError(f"{name}: no file system answers to this address: {error}") from error
+
+    @property
+    def local(self) -> bool:
+        return isinstance(self.filesystem, pyarrow.fs.LocalFileSystem)
+
+    def __truediv__(self, name: str) -> Place:
+        return Place(self.filesystem, f"{self.path.rstrip('/')}/{name}")
+
+    def is_folder(self) -> bool:
+        return bool(self._type() == pyarrow.fs.FileType.Directory)
+
+    def exists(self) -> bool:
+        return bool(self._type() != pyarrow.fs.FileType.NotFound)
+
+    def names(self) -> list[tuple[str, bool]]:
+        """What is in this folder, in order, each with whether it is a folder; nothing where there is none."""
+        selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted((info.base_name, info.type == pyarrow.fs.FileType.Directory) for info in infos)
+
+    def open(self) -> Any:
+        """The file, for reading anywhere in it."""
+        return self.filesystem.open_input_file(self.path)
+
+    def read(self) -> bytes:
+        with self.filesystem.open_input_stream(self.path) as stream:
+            data: bytes = stream.read()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Write a file, which is there whole or not at all."""
+        with self.growing() as file:
+            file.write(data)
+
+    @contextmanager
+    def growing(self) -> Iterator[BinaryIO]:
+        """A file to write into; it is there whole once the block has ended well, or not at all."""
+        folder, name = self.path.rsplit("/", 1)
+        try:
+            if self.local:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                # a name of its own: a worker that was thought dead may still be writing the same
+                part = Path(folder) / f".{name}.{uuid.uuid4().hex}{UNFINISHED}"
+                try:
+                    with part.open("wb") as file:
+                        yield file
+                        file.flush()
+                        os.fsync(file.fileno())
+                    part.replace(self.path)
+                finally:
+                    part.unlink(missing_ok=True)
+            else:
+                with tempfile.TemporaryFile() as scratch:
+                    yield scratch
+                    scratch.seek(0)
+                    self._send(scratch)
+        except FacemotionError:  # of whoever writes: a clip that breaks off is an OSError too
+            raise
+        except OSError as error:
+            raise FacemotionError(f"{self.path} can't be written: {error.strerror or error}") from error
+
+    def delete(self) -> None:
+        """Remove a file or a folder with all in it, if it is there."""
+        with suppress(FileNotFoundError):
+            if self.is_folder():
+                self.filesystem.delete_dir(self.path)
+            else:
+                self.filesystem.delete_file(self.path)
+
+    def _type(self) -> Any:
+        return self.filesystem.get_file_info(self.path).type
+
+    def _send(self, source: BinaryIO) -> None:
+        """To an object store, which shows a file when it is closed; so it is closed only after all of it went well."""
+        target = self.filesystem.open_output_stream(self.path)
+        while block := source.read(_BLOCK):
+            target.write(block)
+        target.close()
+
+
+class StoredFile:
+    """A picture in an object store that is fetched when it is read, and again where that fails."""
+
+    def __init__(self, name: str, retries: int) -> None:
+        self._name, self._retries = name, retries
+
+    def read(self) -> bytes:
+        for _ in range(self._retries):
+            try:
+                return Place.of(self._name).read()
+            except FileNotFoundError:
+                raise
+            except OSError:
+                time.sleep(_PAUSE_SECONDS)
+        return Place.of(self._name).read()
+
+
+@contextmanager
+def on_this_machine(name: str) -> Iterator[Path]:
+    """A path of a file that OpenCV can open: its own, or that of a copy that is gone afterwards."""
+    if not is_url(name):
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / PurePosixPath(name).name
+        place = Place.of(name)
+        with place.filesystem.open_input_stream(place.path) as stream, copy.open("wb") as file:
+            shutil.copyfileobj(stream, file, _BLOCK)
+        yield copy

@@ -1,0 +1,115 @@
+"""The manifest: which inputs there are, in parts that are done and written one by one.
+
+It is a Parquet file with a row group a part, so that whoever does a part reads that part alone, and nobody holds the
+list of all inputs in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import BinaryIO
+
+from facemotion.data.clips import is_clip
+from facemotion.errors import VideoError
+from facemotion.scale.arrow import pyarrow
+from facemotion.scale.places import Place, is_url
+from facemotion.video.frames import clip_info
+
+_SCHEMA = pyarrow.schema([("source", pyarrow.string()), ("span", pyarrow.string())])
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which part of a clip a part is. first: the number of the clip's first part; count: how many parts it has.
+
+    start, stop: seconds as the file tells them. images: about how many frames that is.
+    """
+
+    first: int
+    index: int
+    count: int
+    start: float
+    stop: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is done at once by one worker: some pictures, or a span of one clip."""
+
+    number: int
+    sources: list[str]
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a manifest holds. images: of each part the pictures or, about, the frames. digest: of every name."""
+
+    inputs: int
+    images: list[int]
+    digest: str
+
+
+def make_parts(inputs: Iterable[str], pictures: int, seconds: float) -> Iterator[Part]:
+    """Parts of at most so many pictures, and of clips about so many seconds."""
+    number = 0
+    for clips, names in groupby(inputs, lambda name: is_clip(Path(name))):
+        if clips:
+            for name in names:
+                for span in _spans(name, number, seconds):
+                    yield Part(number, [name], span)
+                    number += 1
+        else:
+            while chunk := list(islice(names, pictures)):
+                yield Part(number, chunk)
+                number += 1
+
+
+def write_manifest(parts: Iterable[Part], file: BinaryIO) -> Extent:
+    """Write the parts as they come."""
+    inputs, images, digest = 0, [], hashlib.sha256()
+    with pyarrow.parquet.ParquetWriter(file, _SCHEMA, use_dictionary=False, write_statistics=False) as writer:
+        for part in parts:
+            span = None if part.span is None else json.dumps(asdict(part.span))
+            columns = [part.sources, [span] * len(part.sources)]
+            writer.write_table(pyarrow.table(columns, schema=_SCHEMA), row_group_size=len(part.sources))
+            digest.update(json.dumps([part.sources, span]).encode())
+            if part.span is None or part.span.index == 0:
+                inputs += len(part.sources)
+            images.append(len(part.sources) if part.span is None else part.span.images)
+    return Extent(inputs, images, digest.hexdigest())
+
+
+class Manifest:
+    """The parts that were written, by their numbers."""
+
+    def __init__(self, place: Place) -> None:
+        self._file = pyarrow.parquet.ParquetFile(place.open())
+
+    def part(self, number: int) -> Part:
+        rows = self._file.read_row_group(number).to_pydict()
+        span = rows["span"][0]
+        return Part(number, rows["source"], None if span is None else Span(**json.loads(span)))
+
+
+def _spans(name: str, number: int, seconds: float) -> Iterator[Span]:
+    """A clip's spans. One in an object store is fetched as a whole by whoever reads it, so it has one alone."""
+    length, rate = 0.0, 0.0
+    if not is_url(name):
+        try:
+            info = clip_info(name)
+            length, rate = (info.frames or 0) / info.fps, info.fps
+        except VideoError:
+            pass  # whoever is to read it says what is wrong with it
+    count = max(round(length / seconds), 1)
+    for index in range(count):
+        start = -math.inf if index == 0 else index * length / count
+        stop = math.inf if index == count - 1 else (index + 1) * length / count
+        yield Span(number, index, count, start, stop, max(round(length / count * rate), 1))

@@ -1,0 +1,87 @@
+"""What is to be looked at: a folder, a pattern, a list, a table of paths; here or in an object store."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from facemotion.data.clips import is_clip
+from facemotion.errors import DataError
+from facemotion.images import PICTURE_SUFFIXES
+from facemotion.scale.arrow import pyarrow
+from facemotion.scale.places import Place, is_url
+
+_LISTS = {".txt", ".lst", ".list"}
+_COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
+_PATTERN = "*?["
+
+
+def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | None) -> Iterator[str]:
+    """The pictures and clips that a source names, one by one and each time in the same order.
+
+    They are not opened, and but for a pattern no more of their names than one folder's are in memory.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return map(os.fspath, source)
+    name = os.fspath(source)
+    place = Place.of(name)
+    suffix = PurePosixPath(name).suffix.lower()
+    if place.is_folder():
+        if any(each.endswith(".parquet") for each, _ in place.names()):
+            return _table(name, place, column)
+        return _walk(name.rstrip("/") or "/", place)
+    if place.exists():
+        if suffix == ".parquet":
+            return _table(name, place, column)
+        return _list(name, place) if suffix in _LISTS else iter([name])
+    if any(sign in name for sign in _PATTERN) and not is_url(name):
+        path = Path(name)
+        found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        return iter(sorted(str(each) for each in found if each.is_file()))
+    what = "no such folder or file"
+    raise DataError(
+        what, name, "a folder, a pattern, a list (.txt), a Parquet file of paths, or one picture", "nothing"
+    )
+
+
+def _walk(name: str, folder: Place) -> Iterator[str]:
+    """As `predict` searches folders: all below, in the order of the names, without what is hidden."""
+    for each, is_folder in folder.names():
+        if each.startswith("."):
+            continue
+        below = folder / each
+        if is_folder and not (below.local and Path(below.path).is_symlink()):
+            yield from _walk(f"{name}/{each}", below)
+        elif PurePosixPath(each).suffix.lower() in PICTURE_SUFFIXES or is_clip(Path(each)):
+            yield f"{name}/{each}"
+
+
+def _list(name: str, place: Place) -> Iterator[str]:
+    with io.TextIOWrapper(place.filesystem.open_input_stream(place.path), encoding="utf-8-sig") as lines:
+        for line in lines:
+            if line.strip():
+                yield _beside(name, line.strip())
+
+
+def _table(name: str, place: Place, column: str | None) -> Iterator[str]:
+    table = pyarrow.dataset.dataset(place.path, filesystem=place.filesystem, format="parquet")
+    names = table.schema.names
+    found = [each for each in ([column] if column else _COLUMNS) if each in names]
+    if not found:
+        wanted = column or f"one named {', '.join(_COLUMNS)}; or say which: column=..."
+        raise DataError("no column of paths", name, wanted, ", ".join(names))
+    for batch in table.to_batches(columns=found[:1]):
+        for value in batch.column(0).to_pylist():
+            if not isinstance(value, str):
+                raise DataError("no path", f"{name}: column {found[0]}", "text", repr(value))
+            yield _beside(name, value)
+
+
+def _beside(name: str, path: str) -> str:
+    """Paths in a list or a table start at its folder, as in a data set's table."""
+    if is_url(path) or path.startswith("/") or is_url(name):
+        return path
+    folder = Path(name) if Path(name).is_dir() else Path(name).parent
+    return str(folder / path)

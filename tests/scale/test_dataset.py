@@ -1,0 +1,224 @@
+"""Many files in one process: the tables, what they are of, and going on after a kill."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scale_files import BROKEN, PICTURES, colour, files, rows, sources
+
+from facemotion import DataError, UnknownNameError
+from facemotion.cli.main import _run
+from facemotion.scale import Outcome, Progress, predict_dataset
+
+RUN = """
+import sys
+from facemotion.scale import predict_dataset
+source, out, weights, detector = sys.argv[1:]
+predict_dataset(source, out, weights=weights, detector=detector, engine="local", part_size=4,
+                progress=lambda progress: print(progress.done, flush=True))
+"""
+
+
+def local(source: Path | str | list[str], out: Path, weights: Path, **options: object) -> Outcome:
+    settings = {"weights": weights, "detector": "whole", "engine": "local", "part_size": 8, **options}
+    return predict_dataset(source, out, **settings)
+
+
+def process(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(faces: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of all faces, of a run that nobody stopped."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    outcome = local(faces, out, weights, part_size=4)
+    assert (outcome.inputs, outcome.errors, outcome.parts, outcome.done_before) == (PICTURES, len(BROKEN), 15, 0)
+    return out
+
+
+def test_the_rows_are_those_of_the_command_predict(
+    astronaut_path: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    shutil.copy(astronaut_path, photos / "b.jpg")
+    shutil.copy(astronaut_path, photos / "below" / "a.jpg")
+    colour(photos / "a.png", 90, 90, 90)
+    (photos / "c.jpg").write_text("no picture")
+    (photos / ".hidden.jpg").write_text("not looked at")
+    (photos / "notes.txt").write_text("not looked at")
+    assert _run(["predict", str(photos), "--weights", str(weights), "--csv", str(tmp_path / "faces.csv")]) == 1
+    said = capsys.readouterr().err.strip()
+    local(photos, tmp_path / "csv", weights, detector="auto", format="csv")
+    [table] = (tmp_path / "csv" / "faces").iterdir()
+    assert table.read_text("utf-8") == (tmp_path / "faces.csv").read_text("utf-8")
+    [errors] = (tmp_path / "csv" / "errors").iterdir()
+    [header, error] = csv.reader(errors.read_text("utf-8").splitlines())
+    assert header == ["source", "reason"]
+    assert said == f"facemotion: {error[0]}: {error[1]}"
+
+    local(photos, tmp_path / "parquet", weights, detector="auto")
+    wanted = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    found = rows(tmp_path / "parquet", "faces")
+    assert [list(row) for row in found] == [list(row) for row in wanted]
+    for got, row in zip(found, wanted, strict=True):
+        for name, text in row.items():
+            value = got[name]
+            same = value == pytest.approx(float(text), abs=0.006) if isinstance(value, float) else str(value) == text
+            assert same or (value is None and text == "")
+
+
+def test_every_input_is_in_exactly_one_table(undisturbed: Path, faces: Path) -> None:
+    inputs = [str(path) for path in sorted(faces.rglob("*.png"))]
+    broken = [inputs[number] for number in BROKEN]
+    assert sources(undisturbed, "errors") == broken
+    assert sources(undisturbed, "faces") == [path for path in inputs if path not in broken]
+    for row in rows(undisturbed, "errors"):
+        assert row["reason"].startswith(("the picture is damaged", "not a picture"))
+
+
+def test_a_killed_run_goes_on_and_nothing_is_lost_or_done_again(
+    undisturbed: Path, faces: Path, weights: Path, tmp_path: Path
+) -> None:
+    out, written = tmp_path / "out", {}
+    for parts in (3, 5):
+        with process(faces, out, weights, "whole") as run:
+            for _ in range(parts):
+                assert run.stdout is not None
+                assert run.stdout.readline()
+            run.send_signal(signal.SIGKILL)
+        before, written = written, {name: when for name, when in files(out).items() if ".work" not in name}
+        assert before.items() <= written.items()
+        assert 0 < len(list((out / "faces").glob("*.parquet"))) < 15
+    outcome = local(faces, out, weights, part_size=4)
+    assert outcome.done_before >= 8
+    finished = files(out)
+    assert {name: when for name, when in written.items() if not name.endswith(".part")}.items() <= finished.items()
+    assert finished.keys() == files(undisturbed).keys()
+    assert [rows(out, name) for name in ("faces", "errors")] == [
+        rows(undisturbed, name) for name in ("faces", "errors")
+    ]
+    # and once more: there is nothing to do
+    assert local(faces, out, weights, part_size=4).done_before == 15
+    assert files(out) == finished
+
+
+def test_other_inputs_or_settings_are_refused(undisturbed: Path, faces: Path, weights: Path, tmp_path: Path) -> None:
+    before = files(undisturbed)
+    for options, key in [
+        ({"batch_size": 16}, "batch_size"),
+        ({"format": "csv"}, "format"),
+        ({"part_size": 5}, "inputs"),
+    ]:
+        with pytest.raises(DataError, match=f"a run with other {key} was begun there"):
+            local(faces, undisturbed, weights, **{"part_size": 4, **options})
+    with pytest.raises(DataError, match="other inputs"):
+        local(faces / "0", undisturbed, weights, part_size=4)
+    with pytest.raises(UnknownNameError, match="no detector is named"):
+        local(faces, tmp_path / "new", weights, detector="nonesuch")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="there is no picture and no clip in it"):
+        local(tmp_path / "empty", tmp_path / "new", weights)
+    with pytest.raises(DataError, match="no such folder or file"):
+        local(tmp_path / "absent", tmp_path / "new", weights)
+    assert files(undisturbed) == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> None:
+    names = [str(path) for path in sorted((faces / "1").iterdir())]
+    relative = [f"1/{Path(name).name}" for name in names]
+    (faces / "list.txt").write_text("".join(f"{name}\n" for name in relative) + "\n")
+    pq.write_table(pa.table({"label": range(20), "path": relative}), faces / "one.parquet")
+    pq.write_table(pa.table({"photo": names}), tmp_path / "other.parquet")
+    try:
+        found = []
+        for number, (source, options) in enumerate(
+            [
+                (faces / "1", {}),
+                (f"{faces}/1/*.png", {}),
+                (faces / "list.txt", {}),
+                (faces / "one.parquet", {}),
+                (tmp_path / "other.parquet", {"column": "photo"}),
+                (names, {}),
+                (f"file://{faces}/1", {}),
+            ]
+        ):
+            out = tmp_path / f"out{number}"
+            assert local(source, out, weights, **options).inputs == 20
+            found.append([rows(out, "faces"), sources(out, "errors")])
+        address = found.pop()
+        assert all(each == found[0] for each in found)
+        assert address[1] == [f"file://{name}" for name in found[0][1]]
+        assert [{**row, "source": f"file://{row['source']}"} for row in found[0][0]] == address[0]
+        with pytest.raises(DataError, match="no column of paths"):
+            local(tmp_path / "other.parquet", tmp_path / "none", weights)
+    finally:
+        (faces / "list.txt").unlink()
+        (faces / "one.parquet").unlink()
+
+
+def test_results_go_to_an_address_too(undisturbed: Path, faces: Path, weights: Path, tmp_path: Path) -> None:
+    predict_dataset(faces, f"file://{tmp_path}/out", weights=weights, detector="whole", engine="local", part_size=4)
+    assert rows(tmp_path / "out", "faces") == rows(undisturbed, "faces")
+    assert files(tmp_path / "out").keys() == files(undisturbed).keys()
+
+
+def test_a_picture_that_kills_its_process_ends_in_errors(
+    faces: Path, weights: Path, fragile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process each death ends the run; the same call again goes on, and in the end it is done."""
+    monkeypatch.setenv("PYTHONPATH", str(fragile))
+    folder = tmp_path / "faces"
+    shutil.copytree(faces / "0", folder)
+    colour(folder / "003-red.png", 255, 0, 0)
+    colour(folder / "012-green.png", 0, 255, 0)
+    codes = []
+    while not codes or codes[-1] == -signal.SIGKILL:
+        with process(folder, tmp_path / "out", weights, "fragile") as run:
+            _, said = run.communicate()
+        codes.append(run.returncode)
+        assert len(codes) < 10, said
+    # three times as it comes, and twice by itself
+    assert codes == [-signal.SIGKILL] * 5 + [0]
+    reasons = {Path(row["source"]).name: row["reason"] for row in rows(tmp_path / "out", "errors")}
+    assert sorted(reasons) == ["003-red.png", "007.png", "012-green.png"]
+    assert reasons["003-red.png"].startswith("the worker that looked at it ended 5 times")
+    assert reasons["012-green.png"] == "RuntimeError: green pictures are too much"
+    assert len(sources(tmp_path / "out", "faces")) == 19
+
+
+def test_progress_tells_rate_and_time_left(faces: Path, weights: Path, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    local(faces, tmp_path / "out", weights, part_size=20, progress=told.append)
+    assert [(each.done, each.total) for each in told] == [(20, 60), (40, 60), (60, 60)]
+    assert all(each.rate > 0 for each in told)
+    assert told[0].seconds_left == pytest.approx(40 / told[0].rate)
+    assert told[-1].seconds_left == 0
+    assert str(told[-1]).startswith("60 of 60 pictures and frames, ")
+    assert str(told[-1]).endswith(" a second, 0:00:00 left")
+
+
+@pytest.mark.parametrize(("package", "code"), [("pyarrow", "import facemotion.scale"), ("ray", "RUN")])
+def test_without_the_extra_one_line_says_what_to_install(
+    package: str, code: str, faces: Path, weights: Path, tmp_path: Path
+) -> None:
+    if code == "RUN":
+        code = f"""
+from facemotion.scale import predict_dataset
+predict_dataset({str(faces)!r}, {str(tmp_path)!r}, weights={str(weights)!r})"""
+    hidden = f"import sys\nsys.modules[{package!r}] = None\n"
+    done = subprocess.run([sys.executable, "-c", hidden + code], capture_output=True, text=True)
+    [last] = done.stderr.splitlines()[-1:]
+    assert last.startswith("facemotion.errors.MissingExtraError: ")
+    assert "pip install 'facemotion[ray]'" in last
