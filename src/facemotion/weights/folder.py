@@ -13,7 +13,7 @@ from facemotion.weights.card import card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
 
-_LARGEST_CONFIG = 1 << 20
+LARGEST_CONFIG = 1 << 20
 
 
 def read_config(folder: Path, pin: Pin | None = None) -> WeightsConfig:
@@ -22,9 +22,9 @@ def read_config(folder: Path, pin: Pin | None = None) -> WeightsConfig:
     if not path.is_file():
         raise ConfigError(_not_a_folder_of_weights(folder))
     with path.open("rb") as file:
-        data = file.read(_LARGEST_CONFIG + 1)
-    if len(data) > _LARGEST_CONFIG:
-        raise ConfigError(f"{path}: expected at most {_LARGEST_CONFIG} bytes, got more")
+        data = file.read(LARGEST_CONFIG + 1)
+    if len(data) > LARGEST_CONFIG:
+        raise ConfigError(f"{path}: expected at most {LARGEST_CONFIG} bytes, got more")
     if pin is not None:
         _check(path, data, pin)
     try:

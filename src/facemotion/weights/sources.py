@@ -11,7 +11,7 @@ from pathlib import Path
 from facemotion.errors import DownloadError, WeightsError
 from facemotion.weights import hub
 from facemotion.weights.catalogue import Pin, catalogue
-from facemotion.weights.folder import read_config
+from facemotion.weights.folder import LARGEST_CONFIG, read_config
 from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
 from facemotion.weights.store import locate
 
@@ -57,7 +57,7 @@ def resolve(
 def _from_hub(repo: str, revision: str | None, cache_dir: str | Path | None, local_files_only: bool) -> Source:
     """Somebody's weights. Their own config.json says what the bytes are: that finds damage, not forgery."""
     try:
-        folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only).parent
+        folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only, most=LARGEST_CONFIG).parent
     except DownloadError as error:
         hint = f"weights on the hub have a {CONFIG}; {NO_PICKLES}. " if "no such file" in str(error) else ""
         there = f"There is no folder {repo} here either."
