@@ -6,7 +6,7 @@ export RUFF_CACHE_DIR := $(SCRATCH)/ruff
 # the theme announces its successor on every build; the choice is made in pyproject.toml
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: check test docs style
+.PHONY: check test fuzz audit docs style
 
 check:
 	ruff check .
@@ -18,6 +18,13 @@ check:
 
 test:
 	pytest
+
+# what tests/reliability tries a little in every run, very often: some hours on two processors
+fuzz:
+	FACEMOTION_FUZZ=long pytest tests/reliability --timeout=0 --durations=0
+
+audit:
+	python .ci/audit.py
 
 docs:
 	mkdocs serve

@@ -41,6 +41,16 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 _WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
 
+# Without a limit of the caller's no picture takes a gigabyte or many seconds. Some kinds are decoded with more memory
+# than others: a WebP in several canvases, a progressive CMYK JPEG in all its coefficients. No file needs more than
+# four bytes a pixel. A scan of a JPEG costs time for every pixel, however few its bytes.
+_SHARE_OF_COSTLY_KINDS = 2 / 3
+_BYTES_A_PIXEL = 4
+_PIXELS_IN_ALL_SCANS = 25 * MAX_MEGAPIXELS * 1e6
+
+# how many pixels are converted at a time
+_BAND_PIXELS = 8_000_000
+
 _ORIENTATION = 0x0112
 _TIFF_SIZE = (0x0100, 0x0101)
 _TURNS = {
@@ -59,16 +69,21 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
 
     source: a path, the bytes of a file, an open binary file, a PIL image, or an array (uint8, RGB or grey). An array
     that is RGB already is given back as it is, not copied.
-    max_megapixels: refuse larger pictures; `MAX_MEGAPIXELS` unless given. Arrays are in memory already: no limit.
+    max_megapixels: refuse larger pictures; `MAX_MEGAPIXELS` unless given, two thirds of it for WebP and CMYK. Arrays
+    are in memory already: no limit.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
     if isinstance(source, Image.Image):
-        return _decode(source, limit, place=None)
+        return _decode(source, max_megapixels, place=None)
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-    with _open(_read_bytes(source, place), place) as image:
-        return _decode(image, limit, place)
+    data = _read_bytes(source, place, max_megapixels)
+    with _open(data, place) as image:
+        if image.format == "JPEG":
+            _check_scans(data, image, place)
+        # the file is let go as soon as its pixels are there
+        del data
+        return _decode(image, max_megapixels, place)
 
 
 def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[Pixels]]:
@@ -93,7 +108,7 @@ def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[
 def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
     """Width, height (as shown upright) and whether it is grey, from a picture's header; its pixels are not read."""
     place = os.fspath(path)
-    with _open(_read_bytes(path, place), place) as image:
+    with _open(_read_bytes(path, place, None), place) as image:
         # a TIFF's header, since Pillow's size of one is turned already or not, as its version likes
         width, height = (image.tag_v2[tag] for tag in _TIFF_SIZE) if isinstance(image, TiffImageFile) else image.size
         if width != height and _orientation(image) in (5, 6, 7, 8):
@@ -163,16 +178,21 @@ def _open(data: bytes, place: str | None) -> Image.Image:
         raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
 
 
-def _read_bytes(source: Any, place: str | None) -> bytes:
+def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) -> bytes:
     if place is not None:
+        most = round(max(max_megapixels or 0, MAX_MEGAPIXELS) * 1e6 * _BYTES_A_PIXEL)
         try:
-            return Path(place).read_bytes()
+            with Path(place).open("rb") as file:
+                data = file.read(most + 1)
         except FileNotFoundError:
             raise ImageError("no such file", place) from None
         except IsADirectoryError:
             raise ImageError("this is a folder", place, expected=_READABLE) from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise ImageError("the file can't be opened", place, got=_reason(error)) from error
+        if len(data) > most:
+            raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", "more")
+        return data
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
@@ -185,8 +205,21 @@ def _read_bytes(source: Any, place: str | None) -> bytes:
     return data
 
 
-def _decode(image: Image.Image, limit: float, place: str | None) -> Pixels:
+def _check_scans(data: bytes, image: Image.Image, place: str | None) -> None:
+    """Refuse a JPEG that makes few bytes much work: each scan goes over all pixels again."""
+    # within a scan these two bytes do not stand beside each other
+    scans = data.count(b"\xff\xda")
+    if scans * image.width * image.height > _PIXELS_IN_ALL_SCANS:
+        got = f"{scans} scans of {image.width} x {image.height} pixels"
+        raise ImageError("the picture is too much work", place, "a JPEG with fewer scans", got)
+
+
+def _decode(image: Image.Image, max_megapixels: float | None, place: str | None) -> Pixels:
     size = f"{image.width} x {image.height}"
+    limit = max_megapixels
+    if limit is None:
+        costly = image.format == "WEBP" or (image.format == "JPEG" and image.mode == "CMYK")
+        limit = round(MAX_MEGAPIXELS * _SHARE_OF_COSTLY_KINDS) if costly else MAX_MEGAPIXELS
     if image.width * image.height > limit * 1e6:
         raise ImageError(
             "the picture is too large",
@@ -206,26 +239,45 @@ def _decode(image: Image.Image, limit: float, place: str | None) -> Pixels:
 
 
 def _upright_rgb(image: Image.Image) -> Pixels:
+    """Done in bands, so that a picture at the limit, in whatever mode, costs little more than itself and its result."""
     orientation = _orientation(image)
+    turn = _TURNS.get(orientation or 0)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        image = Image.fromarray(_to_8_bit(np.asarray(image), image.mode))
+        _check_range(image)
+    width, height = image.size
+    sideways, from_the_end = orientation in (5, 6, 7, 8), orientation in (3, 4, 6, 7)
+    pixels = np.empty((width, height, 3) if sideways else (height, width, 3), np.uint8)
+    for top, bottom, part in _bands(image):
+        band = _rgb(part)
+        place = slice(height - bottom, height - top) if from_the_end else slice(top, bottom)
+        pixels[(slice(None), place) if sideways else place] = np.asarray(band if turn is None else band.transpose(turn))
+    return pixels
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
+    width, height = image.size
+    rows = max(_BAND_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        yield top, bottom, image if rows >= height else image.crop((0, top, width, bottom))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.new("RGB", layer.size, "white")
         image.paste(layer, mask=layer.getchannel("A"))
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
-    # a writable copy: the array outlives the PIL image
-    return np.array(image, dtype=np.uint8)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _to_8_bit(values: NDArray[Any], mode: str) -> Pixels:
-    if mode == "F" or int(values.min()) < 0 or int(values.max()) > 65535:
-        got = f"values from {values.min():g} to {values.max():g}"
+def _check_range(image: Image.Image) -> None:
+    extremes = [(band.min(), band.max()) for band in (np.asarray(part) for _, _, part in _bands(image))]
+    lowest, highest = min(low for low, _ in extremes), max(high for _, high in extremes)
+    if image.mode == "F" or int(lowest) < 0 or int(highest) > 65535:
+        got = f"values from {lowest:g} to {highest:g}"
         raise ImageError("the pixels are neither 8 nor 16 bits", expected="0 to 65535", got=got)
-    return (values >> 8).astype(np.uint8)
 
 
 def _orientation(image: Image.Image) -> int | None:

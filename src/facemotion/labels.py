@@ -51,6 +51,9 @@ class LabelSet:
         object.__setattr__(self, "labels", tuple(self.labels))
         if not self.labels or not all(isinstance(label, str) and label.strip() for label in self.labels):
             raise DataError("wrong labels", expected="one or more words", got=repr(list(self.labels)))
+        # they come from strangers' weights too, and go to terminals, tables and file names
+        if hidden := [label for label in self.labels if not label.isprintable()]:
+            raise DataError("wrong labels", expected="characters that can be shown", got=ascii(hidden[0]))
         by_key: dict[str, str] = {}
         for label in self.labels:
             key = _key(label)

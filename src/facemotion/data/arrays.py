@@ -162,6 +162,8 @@ def _load(file: Path) -> NDArray[Any]:
         raise DataError(
             "the array can't be read", str(file), "a whole .npy file without objects", str(error)
         ) from error
+    if not isinstance(array, np.ndarray):  # a zip, which numpy opens whatever its name
+        raise DataError("the array can't be read", str(file), "a whole .npy file without objects", "a zip")
     return array
 
 

@@ -13,7 +13,9 @@ from facemotion.weights.card import card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
 
-_LARGEST_CONFIG = 1 << 20
+LARGEST_CONFIG = 1 << 20
+# twice what the largest network of torchvision needs
+_LARGEST_TENSORS = 1 << 32
 
 
 def read_config(folder: Path, pin: Pin | None = None) -> WeightsConfig:
@@ -22,9 +24,9 @@ def read_config(folder: Path, pin: Pin | None = None) -> WeightsConfig:
     if not path.is_file():
         raise ConfigError(_not_a_folder_of_weights(folder))
     with path.open("rb") as file:
-        data = file.read(_LARGEST_CONFIG + 1)
-    if len(data) > _LARGEST_CONFIG:
-        raise ConfigError(f"{path}: expected at most {_LARGEST_CONFIG} bytes, got more")
+        data = file.read(LARGEST_CONFIG + 1)
+    if len(data) > LARGEST_CONFIG:
+        raise ConfigError(f"{path}: expected at most {LARGEST_CONFIG} bytes, got more")
     if pin is not None:
         _check(path, data, pin)
     try:
@@ -46,11 +48,22 @@ def read_folder(folder: Path, pins: Mapping[str, Pin] | None = None) -> tuple[We
         raise ConfigError(f"{folder / CONFIG}: files: expected the sha256 of {MODEL}, got {sorted(config.files)}")
     path = folder / MODEL
     try:
-        data = path.read_bytes()
+        data = _read_tensors(path, _LARGEST_TENSORS if pin.size is None else pin.size)
     except OSError as error:
         raise WeightsError(f"{path}: the tensors can't be read: {error.strerror}") from error
     _check(path, data, pin)
     return config, data
+
+
+def _read_tensors(path: Path, most: int) -> bytes:
+    """The file's bytes, if they are no more than that: asked before memory is taken."""
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{path}: the tensors can't be read: it is no regular file")
+    size = path.stat().st_size
+    if size > most:
+        raise ChecksumError(f"{path}: expected at most {most} bytes, got {size}; nothing of it was used")
+    with path.open("rb") as file:
+        return file.read(most + 1)
 
 
 def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str | None = None) -> WeightsConfig:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facemotion.errors import DownloadError, WeightsError
 from facemotion.weights.catalogue import Pin, catalogue
-from facemotion.weights.folder import read_config
+from facemotion.weights.folder import LARGEST_CONFIG, read_config
 from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
 from facemotion.weights.store import locate
 
@@ -58,7 +58,7 @@ def _from_hub(repo: str, revision: str | None, cache_dir: str | Path | None, loc
     from facemotion.weights import hub
 
     try:
-        folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only).parent
+        folder = hub.download_latest(repo, CONFIG, revision, cache_dir, local_files_only, most=LARGEST_CONFIG).parent
     except DownloadError as error:
         hint = f"weights on the hub have a {CONFIG}; {NO_PICKLES}. " if "no such file" in str(error) else ""
         there = f"There is no folder {repo} here either."
