@@ -34,6 +34,12 @@ def frames_by_us(detector: str) -> Look:
     return EmotionRecognizer.from_pretrained(device="cpu", detector=detector).predict
 
 
+def frames_without_onnxruntime(detector: str) -> Look:
+    """The same as it is where the extra `onnx` is not installed."""
+    sys.modules["onnxruntime"] = None  # what importing it then is: an ImportError
+    return frames_by_us(detector)
+
+
 def frames_by_fer(detector: str) -> Look:
     """With Haar's cascade, fer's default, or MTCNN; it wants OpenCV's order of colours."""
     from fer.fer import FER
@@ -89,7 +95,16 @@ def product(_: str) -> Look:
 
 KINDS: dict[str, Callable[[str], Look]] = {
     each.__name__: each
-    for each in (frames_by_us, frames_by_fer, faces_by_us, faces_by_opencv, faces_by_torch, faces_by_fer, product)
+    for each in (
+        frames_by_us,
+        frames_without_onnxruntime,
+        frames_by_fer,
+        faces_by_us,
+        faces_by_opencv,
+        faces_by_torch,
+        faces_by_fer,
+        product,
+    )
 }
 
 
