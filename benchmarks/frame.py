@@ -33,6 +33,7 @@ def main() -> None:
         rounds=7,
         other=True,
         yunet={"type": Path},
+        without={"nargs": "*", "default": [], "help": "contestants that are left out, by the names in the table"},
         frames={"type": int, "default": 12},
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -46,6 +47,7 @@ def main() -> None:
         if arguments.fer_python:
             contestants[THEIRS] = "frames_by_fer:haar", arguments.fer_python, {}
             contestants["fer, MTCNN"] = "frames_by_fer:mtcnn", arguments.fer_python, {}
+        contestants = {name: each for name, each in contestants.items() if name not in arguments.without}
         rows = []
         for size, faces in SCENES:
             data = Path(folder) / "frames.npy"
