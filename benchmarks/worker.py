@@ -17,6 +17,9 @@ import numpy as np
 
 Look = Callable[[np.ndarray], object]
 
+# the backbones for small grey crops
+GREY = ("cnn", "cnn4", "fast")
+
 
 def limit(threads: int) -> None:
     """No more processors than the others have; for OpenCV, which asks nobody, no more threads either."""
@@ -80,6 +83,18 @@ def faces_by_torch(weights: str) -> Look:
     return TorchRunner(classifier.net, classifier.config.input, torch.device("cpu"), torch.float32)
 
 
+def faces_by_backbone(name: str) -> Look:
+    """An untrained network of a backbone, for grey crops of 48 where it takes these, else for 224 in RGB."""
+    from facemotion import InputSpec
+    from facemotion.backbones.network import build_network, plan_network
+    from facemotion.classifier import Classifier
+
+    half = (0.5,) * 3
+    spec = InputSpec() if name in GREY else InputSpec(size=224, colour="rgb", mean=half, std=half)
+    config = plan_network(name, "fer7", spec)
+    return Classifier(build_network(config), config, device="cpu").probabilities
+
+
 def faces_by_fer(engine: str) -> Look:
     """fer's network over grey faces of 64 x 64, by tflite (its default) or keras."""
     from fer.fer import FER
@@ -102,6 +117,7 @@ KINDS: dict[str, Callable[[str], Look]] = {
         faces_by_us,
         faces_by_opencv,
         faces_by_torch,
+        faces_by_backbone,
         faces_by_fer,
         product,
     )
