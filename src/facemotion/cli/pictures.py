@@ -17,7 +17,7 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 _JPEG = {".jpg", ".jpeg"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of the input. name: what its results are called, without a suffix; no two have the same."""
 
