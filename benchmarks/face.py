@@ -1,10 +1,10 @@
 """How long does the network alone take for a face, alone and in batches of 32, and how near is that to the least?
 
-    python benchmarks/face.py [--fer-python PATH] [--rounds 15] [--threads 1] [--json FILE]
+    python benchmarks/face.py [--fer-python PATH] [--rounds 15] [--threads 1] [--backbones cnn cnn4] [--json FILE]
 
 Each of our weights by the engine that it has here, by torch, and (those that can) by OpenCV, against fer's network by
 tflite and by keras. The floor is the network's multiplications at the rate of a large matrix product on as many
-threads, measured in the same rounds.
+threads, measured in the same rounds. --backbones: these besides, untrained.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from measuring import Worker, in_turn, machine, options, report
+from worker import GREY
 
 from facemotion.backbones.fast_onnx import is_plain_fast
 from facemotion.backbones.torch_runner import TorchRunner
@@ -31,7 +32,7 @@ SIDE = 2048
 
 
 def main() -> None:
-    arguments = options(__doc__, rounds=15, other=True)
+    arguments = options(__doc__, rounds=15, other=True, backbones={"nargs": "*", "default": []})
     work: dict[str, int] = {}
     contestants: dict[str, tuple[str, tuple[int, ...], Path | None]] = {}
     for weights in list_weights("emotion"):
@@ -44,6 +45,9 @@ def main() -> None:
             work[weights.name + suffix] = runner.work
             shape = (spec.size, spec.size, spec.channels)
             contestants[weights.name + suffix] = f"{kind}:{weights.name}", shape, None
+    for name in arguments.backbones:
+        shape = (48, 48, 1) if name in GREY else (224, 224, 3)
+        contestants[f"{name}, untrained"] = f"faces_by_backbone:{name}", shape, None
     if arguments.fer_python:
         for engine in ("tflite", "keras"):
             contestants[f"fer, {engine}"] = f"faces_by_fer:{engine}", (64, 64, 1), arguments.fer_python

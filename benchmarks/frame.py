@@ -2,9 +2,10 @@
 
     python benchmarks/frame.py [--fer-python PATH] [--yunet FILE] [--rounds 7] [--threads 2] [--json FILE]
 
-Ours by `predict`, with its own detector and with YuNet, against fer by default (tflite and Haar's cascade) and with
-MTCNN. All are given the same frames, in memory; no two are alike, and nothing is kept from one to the next. A round is
-all frames by each of them in turn. --yunet: the detector's file, where it is not in the hub's cache.
+Ours by `predict`, with and without onnxruntime and with YuNet instead of its own detector, against fer by default
+(tflite and Haar's cascade) and with MTCNN. All are given the same frames, in memory; no two are alike, and nothing is
+kept from one to the next. A round is all frames by each of them in turn. --yunet: the detector's file, where the hub's
+cache has none.
 """
 
 from __future__ import annotations
@@ -32,16 +33,21 @@ def main() -> None:
         rounds=7,
         other=True,
         yunet={"type": Path},
+        without={"nargs": "*", "default": [], "help": "contestants that are left out, by the names in the table"},
         frames={"type": int, "default": 12},
     )
     with tempfile.TemporaryDirectory() as folder:
         caches = {"HF_HUB_CACHE": str(cached(arguments.yunet, Path(folder)))} if arguments.yunet else {}
-        contestants: dict[str, tuple[str, Path | None, dict[str, str]]] = {OURS: ("frames_by_us:auto", None, {})}
+        contestants: dict[str, tuple[str, Path | None, dict[str, str]]] = {
+            OURS: ("frames_by_us:auto", None, {}),
+            "facemotion without onnxruntime": ("frames_without_onnxruntime:auto", None, {}),
+        }
         if caches or where("yunet"):
             contestants["facemotion, yunet"] = "frames_by_us:yunet", None, caches
         if arguments.fer_python:
             contestants[THEIRS] = "frames_by_fer:haar", arguments.fer_python, {}
             contestants["fer, MTCNN"] = "frames_by_fer:mtcnn", arguments.fer_python, {}
+        contestants = {name: each for name, each in contestants.items() if name not in arguments.without}
         rows = []
         for size, faces in SCENES:
             data = Path(folder) / "frames.npy"

@@ -1,12 +1,12 @@
 """How do time and memory grow with the faces in a frame, the frames of a clip, and the images in a folder?
 
-    python benchmarks/growth.py [--most 50000] [--rounds 5] [--json FILE]
+    python benchmarks/growth.py [--of frames images] [--most 50000] [--rounds 5] [--json FILE]
 
 Faces: `predict` of different frames of 1280 x 960, in turn. Frames and images: `facemotion video` and `facemotion
 predict` with a table, each a process of its own, once; what one more takes is counted from the smallest on, so without
 the start.
 The clip shows four different frames of 320 x 240 over and over, moved a little each time; the folder holds links to
-pictures like these, so that 50,000 take no more room than 20. --most: leave out what is larger.
+pictures like these, so that 50,000 take no more room than 20.
 """
 
 from __future__ import annotations
@@ -33,12 +33,20 @@ SMALL = (320, 240)
 
 
 def main() -> None:
-    arguments = options(__doc__, rounds=5, most={"type": int, "default": 50_000})
-    rows = list(faces(arguments.rounds))
+    kinds = ("faces", "frames", "images")
+    arguments = options(
+        __doc__,
+        rounds=5,
+        most={"type": int, "default": 50_000, "help": "leave out what is larger"},
+        of={"nargs": "+", "choices": kinds, "default": kinds, "help": "which of the three"},
+    )
+    rows = list(faces(arguments.rounds)) if "faces" in arguments.of else []
     for what, sizes, make, command in (
         ("frames of a clip", FRAMES, clip, "video"),
         ("images in a folder", IMAGES, folder, "predict"),
     ):
+        if what.split()[0] not in arguments.of:
+            continue
         rows += grown(what, [size for size in sizes if size <= arguments.most], make, command)
     report("Growth", machine(arguments.threads), rows, arguments.json)
 

@@ -17,6 +17,9 @@ import numpy as np
 
 Look = Callable[[np.ndarray], object]
 
+# the backbones for small grey crops
+GREY = ("cnn", "cnn4", "fast")
+
 
 def limit(threads: int) -> None:
     """No more processors than the others have; for OpenCV, which asks nobody, no more threads either."""
@@ -32,6 +35,12 @@ def frames_by_us(detector: str) -> Look:
     from facemotion import EmotionRecognizer
 
     return EmotionRecognizer.from_pretrained(device="cpu", detector=detector).predict
+
+
+def frames_without_onnxruntime(detector: str) -> Look:
+    """The same as it is where the extra `onnx` is not installed."""
+    sys.modules["onnxruntime"] = None  # what importing it then is: an ImportError
+    return frames_by_us(detector)
 
 
 def frames_by_fer(detector: str) -> Look:
@@ -74,6 +83,18 @@ def faces_by_torch(weights: str) -> Look:
     return TorchRunner(classifier.net, classifier.config.input, torch.device("cpu"), torch.float32)
 
 
+def faces_by_backbone(name: str) -> Look:
+    """An untrained network of a backbone, for grey crops of 48 where it takes these, else for 224 in RGB."""
+    from facemotion import InputSpec
+    from facemotion.backbones.network import build_network, plan_network
+    from facemotion.classifier import Classifier
+
+    half = (0.5,) * 3
+    spec = InputSpec() if name in GREY else InputSpec(size=224, colour="rgb", mean=half, std=half)
+    config = plan_network(name, "fer7", spec)
+    return Classifier(build_network(config), config, device="cpu").probabilities
+
+
 def faces_by_fer(engine: str) -> Look:
     """fer's network over grey faces of 64 x 64, by tflite (its default) or keras."""
     from fer.fer import FER
@@ -89,7 +110,17 @@ def product(_: str) -> Look:
 
 KINDS: dict[str, Callable[[str], Look]] = {
     each.__name__: each
-    for each in (frames_by_us, frames_by_fer, faces_by_us, faces_by_opencv, faces_by_torch, faces_by_fer, product)
+    for each in (
+        frames_by_us,
+        frames_without_onnxruntime,
+        frames_by_fer,
+        faces_by_us,
+        faces_by_opencv,
+        faces_by_torch,
+        faces_by_backbone,
+        faces_by_fer,
+        product,
+    )
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import pickle
@@ -106,6 +107,22 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     again = Classifier.load(str(tmp_path / "mine"))
     again.save(tmp_path / "copy")
     assert (tmp_path / "copy" / "model.safetensors").read_bytes() == (tmp_path / "mine/model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("backbone", ["fast", "cnn"])
+def test_sent_to_another_process_it_is_the_same(tmp_path: Path, backbone: str) -> None:
+    net, config = network(backbone, temperature=1.5)
+    Classifier(net, config).save(tmp_path)
+    loaded = Classifier.load(tmp_path, device="cpu")
+    crops = crops_for(config)
+    wanted = loaded.probabilities(crops)
+    # also after it has run, and with a network that its owner has changed since
+    with torch.no_grad():
+        loaded.net.head[-1].bias.fill_(3.0)
+    for copied in (pickle.loads(pickle.dumps(loaded)), copy.deepcopy(loaded)):
+        np.testing.assert_allclose(copied.probabilities(crops), wanted, atol=1e-6)
+        assert copied.config == loaded.config
+        assert torch.equal(copied.net.head[-1].bias, torch.full((5,), 3.0))
 
 
 def test_loaded_weights_can_be_trained_on(folder: Path) -> None:

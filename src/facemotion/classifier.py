@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import os
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -47,12 +47,12 @@ class StoredNetwork:
         self.arrays = decode_arrays(data, place)
 
     def make(self) -> EmotionNet:
-        """A network of its own each time; a ConfigError where the tensors are not what the config says."""
+        """The network, over the memory of the arrays; a ConfigError where they are not what the config says."""
         import torch
 
         from facemotion.backbones.network import load_network
 
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in self.arrays.items()}
+        tensors = {name: torch.from_numpy(array) for name, array in self.arrays.items()}
         return load_network(self._config, tensors, self._place)
 
 
@@ -74,12 +74,15 @@ class Classifier:
         if dtype not in ("float32", "float16", "bfloat16"):
             raise ConfigError(f"dtype: expected 'float32', 'float16' or 'bfloat16', got {dtype!r}")
         self.config = config
-        self._given, self._device, self._dtype = net, device, dtype
+        self._given: EmotionNet | StoredNetwork = net
+        self._device, self._dtype = device, dtype
         self._quick: QuickRunner | None = None
         self._by_torch: TorchRunner | None = None
         self._making = threading.Lock()
         if dtype == "float32" and is_plain_fast(config) and is_processor(device):
             self._quick = _quick_runner(net, config)
+        if self._quick is None and isinstance(net, StoredNetwork):
+            self._given = net.make()
         # a network that was given may be changed by its owner later on
         if self._quick is None or not (self._quick.most is None or isinstance(net, StoredNetwork)):
             self._torch_runner()
@@ -103,10 +106,19 @@ class Classifier:
         logger.info("weights %s: %s, %s", found.name, config.backbone, ", ".join(config.labels))
         return classifier
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process goes what an engine is made of: engines themselves can't be sent."""
+        made = {name: self.__dict__[name] for name in ("net", "_by_torch") if name in self.__dict__}
+        make = partial(type(self), device=self._device, dtype=self._dtype)
+        return make, (self._given, self.config), made
+
     @cached_property
     def net(self) -> EmotionNet:
         """The network as it was trained; of a folder it is made when it is first asked for."""
-        return self._given.make() if isinstance(self._given, StoredNetwork) else self._given
+        if not isinstance(self._given, StoredNetwork):
+            return self._given
+        # its owner may change it, but not what it was read from
+        return copy.deepcopy(self._given.make())
 
     @cached_property
     def device(self) -> torch.device:

@@ -38,7 +38,7 @@ def fast_onnx(config: WeightsConfig, tensors: Mapping[str, NDArray[np.generic]])
     network = _Network(tensors)
     try:
         logits = network.build(config.input.size)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, IndexError):  # a name that is missing, sides that do not fit, sides that are missing
         return None
     channels, labels = network.ends
     fits = channels == config.input.channels and labels == len(config.labels)
@@ -108,4 +108,6 @@ class _Network:
 
     def _take(self, name: str) -> NDArray[np.float32]:
         self._used.add(name)
+        if not self._tensors[name].size:
+            raise ValueError(name)
         return self._tensors[name].astype(np.float32, copy=False)

@@ -62,10 +62,8 @@ class QuickRunner:
     def _logits(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         if self.most is not None:  # OpenCV sets itself up anew for another number of faces
             return [self._engine(face)[0] for face in np.split(pixels, len(pixels))]
-        threads = len(pixels) // _FACES_A_THREAD
-        if threads > 1:
-            threads = min(threads, cpu_threads())
-        if threads < 2:
+        threads = min(len(pixels) // _FACES_A_THREAD, cpu_threads()) if len(pixels) >= 2 * _FACES_A_THREAD else 1
+        if threads == 1:
             return self._engine(pixels)
         with ThreadPoolExecutor(threads, "facemotion faces") as pool:
             return [logits for [logits] in pool.map(self._engine, np.array_split(pixels, threads))]

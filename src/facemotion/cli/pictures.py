@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _JPEG = {".jpg", ".jpeg"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of the input. name: what its results are called, without a suffix; no two have the same."""
 

@@ -58,5 +58,6 @@ def _array(value: dict[str, Any], place: str) -> NDArray[Any]:
         return (halves << 16).view(np.float32).reshape(shape)
     if kind not in _DTYPES:
         raise ConfigError(f"{place}: expected one of {', '.join([*_DTYPES, 'BF16'])}, got {kind}")
-    # a copy, since what the bytes are given in can't be written to everywhere
-    return np.frombuffer(value["data"], _DTYPES[kind]).reshape(shape).copy()
+    array = np.frombuffer(value["data"], _DTYPES[kind]).reshape(shape)
+    # a network is trained on in this memory
+    return array if array.flags.writeable else array.copy()
