@@ -29,8 +29,10 @@ class Fragile:
     def detect(self, image):
         if (image == image[0, 0]).all():
             red, green, blue = (int(value) > 200 for value in image[0, 0])
-            if red and not green or blue and not red and not SEEN.exists():
+            once = blue and not red and not SEEN.exists()
+            if once:
                 SEEN.touch()
+            if once or red and not green:
                 os.kill(os.getpid(), signal.SIGKILL)
             if green and not red:
                 raise RuntimeError("green pictures\\nare too much")

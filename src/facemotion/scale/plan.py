@@ -101,15 +101,17 @@ class Manifest:
 
 def _spans(name: str, number: int, seconds: float) -> Iterator[Span]:
     """A clip's spans. One in an object store is fetched as a whole by whoever reads it, so it has one alone."""
-    length, rate = 0.0, 0.0
+    length, frames = 0.0, 0
     if not is_url(name):
         try:
             info = clip_info(name)
-            length, rate = (info.frames or 0) / info.fps, info.fps
+            frames = info.frames or 0
+            length = frames / info.fps
         except VideoError:
             pass  # whoever is to read it says what is wrong with it
     count = max(round(length / seconds), 1)
     for index in range(count):
         start = -math.inf if index == 0 else index * length / count
         stop = math.inf if index == count - 1 else (index + 1) * length / count
-        yield Span(number, index, count, start, stop, max(round(length / count * rate), 1))
+        images = (index + 1) * frames // count - index * frames // count
+        yield Span(number, index, count, start, stop, max(images, 1))
