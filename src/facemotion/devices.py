@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facemotion.errors import DeviceError
 
@@ -34,6 +35,16 @@ def resolve_device(name: str = "auto") -> torch.device:
     if asked not in devices:
         raise DeviceError(f"device {name!r} is not there; there is: auto, {', '.join(devices)}")
     return torch.device(asked)
+
+
+def load_onnxruntime() -> Any:
+    """The module onnxruntime; an ImportError where it is not installed.
+
+    Its newer builds give each user a number, keep it in the home folder and send figures of use to their maker,
+    unless they are told not to before they are loaded. Nobody who looks for faces has asked for that.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return import_module("onnxruntime")
 
 
 def cpu_threads() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facemotion.boxes import Box
-from facemotion.devices import cpu_threads
+from facemotion.devices import cpu_threads, load_onnxruntime
 from facemotion.opencv import cv2
 from facemotion.results import Face
 from facemotion.weights.store import locate
@@ -151,7 +151,7 @@ def opencv_engine(model: bytes) -> Engine:
 def onnxruntime_engine(model: bytes) -> Engine | None:
     """The network in onnxruntime, None where that is not installed."""
     try:
-        import onnxruntime
+        onnxruntime = load_onnxruntime()
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()

@@ -11,6 +11,7 @@ from pathlib import Path
 from facemotion.errors import ChecksumError, DownloadError
 from facemotion.weights import hub
 from facemotion.weights.catalogue import Entry, Pin, catalogue
+from facemotion.weights.transfer import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def where(weights: str | Entry, *, cache_dir: str | Path | None = None) -> Path 
 
 def verify(path: Path, pin: Pin, remedy: str) -> None:
     """A ChecksumError unless the file is what was promised. Nothing is deleted: the remedy is for its owner to take."""
-    found = hub.sha256_of(path)
+    found = sha256_of(path)
     if found != pin.sha256:
         raise ChecksumError(
             f"{path}: expected sha256 {pin.sha256}, got {found}. Nothing of it was used, nothing was deleted: {remedy}"
