@@ -93,7 +93,7 @@ def bytes_of(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("layout", ["folders", "npy", "pack"])
 def test_preparing_goes_on(tmp_path: Path, rounds: Callable[[int, int], int], layout: str) -> None:
     prepare_faces(tmp_path / "whole", layout)
-    killed(prepare_faces, tmp_path / "out", layout, kills=rounds(3, 100), check=lambda: None)
+    killed(prepare_faces, tmp_path / "out", layout, kills=rounds(2, 100), check=lambda: None)
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
@@ -124,7 +124,7 @@ def test_packed_weights_are_right_or_refused(tmp_path: Path, rounds: Callable[[i
         except FacemotionError:
             return
 
-    killed(pack, tmp_path / "out", kills=rounds(3, 100), check=check)
+    killed(pack, tmp_path / "out", kills=rounds(2, 100), check=check)
     assert Classifier.load(tmp_path / "out", device="cpu").config.labels == wanted
 
 
@@ -133,7 +133,7 @@ def test_a_clip_has_all_its_frames_or_no_name(tmp_path: Path, rounds: Callable[[
         clip = tmp_path / "out" / "a.mp4"
         assert not clip.exists() or len(list(read_frames(clip))) == FRAMES
 
-    killed(write_video, tmp_path / "out", kills=rounds(3, 100), check=check)
+    killed(write_video, tmp_path / "out", kills=rounds(2, 100), check=check)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
 
 
@@ -147,5 +147,5 @@ def test_a_fetched_file_is_whole_or_not_there(tmp_path: Path, hub: Hub, rounds: 
         for path in (tmp_path / "out").rglob(name):
             assert path.read_bytes() == CONTENT
 
-    killed(fetch, tmp_path / "out", hub.url, entry, kills=rounds(3, 100), check=check)
+    killed(fetch, tmp_path / "out", hub.url, entry, kills=rounds(2, 100), check=check)
     assert locate(entry, cache_dir=tmp_path / "out", local_files_only=True).read_bytes() == CONTENT
