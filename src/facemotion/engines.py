@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facemotion.devices import load_onnxruntime
 from facemotion.opencv import cv2
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def onnxruntime_engine(model: bytes, input_name: str, outputs: Sequence[str]) -> Engine | None:
     """The network in onnxruntime on one thread, None where that is not installed."""
     try:
-        import onnxruntime
+        onnxruntime = load_onnxruntime()
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()

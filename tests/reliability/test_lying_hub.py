@@ -14,7 +14,7 @@ import pytest
 from lying_hub import COMMIT, LyingHub, serve_lies
 
 from facemotion.errors import ChecksumError, DownloadError, WeightsError
-from facemotion.weights import hub as library
+from facemotion.weights import transfer
 from facemotion.weights.catalogue import Entry, Pin
 from facemotion.weights.sources import resolve
 from facemotion.weights.store import locate, where
@@ -144,7 +144,7 @@ def test_redirects_to_anywhere(liar: LyingHub, tmp_path: Path, to: str) -> None:
 
 
 def test_a_hub_that_stalls(liar: LyingHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(transfer, "_TIMEOUT", 0.5)
     liar.pause = 20
     with pytest.raises(DownloadError, match="Timeout"):
         locate(ENTRY)
@@ -152,7 +152,7 @@ def test_a_hub_that_stalls(liar: LyingHub, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_hub_that_sends_a_byte_at_a_time(liar: LyingHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never silent for long, and never done."""
-    monkeypatch.setattr(library, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(transfer, "_TIMEOUT", 0.5)
     liar.pause = 0.05
     with pytest.raises(DownloadError, match=r"the hub sent \d+ bytes in \d+ seconds"):
         locate(ENTRY)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from facemotion.cli.streams import make_streams_safe, shown
 from facemotion.errors import FacemotionError
 from facemotion.version import __version__
 
@@ -84,6 +85,7 @@ def _on_terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a FacemotionError, 2 wrong usage, 130 or 143 interrupted."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    make_streams_safe()
     sys.exit(_run(arguments))
 
 
@@ -111,5 +113,5 @@ def _run(arguments: list[str] | None) -> int:
 def _failed(error: Exception, text: str) -> int:
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         logging.getLogger(__name__).debug("", exc_info=error)
-    click.echo(f"facemotion: {text}", err=True)
+    click.echo(f"facemotion: {shown(text)}", err=True)
     return 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facemotion.cli.recognition import FILE, FOLDER, load_recognizer, quiet_opencv, recognizer_options
+from facemotion.cli.streams import shown
 
 if TYPE_CHECKING:
     from facemotion.cli.pictures import Picture
@@ -52,7 +53,7 @@ def predict(
     if annotate:
         _refuse_to_overwrite(pictures, annotate)
     for fault in faults:
-        click.echo(f"facemotion: {fault}", err=True)
+        click.echo(f"facemotion: {shown(str(fault))}", err=True)
     if not pictures:
         return 1
     recognizer = load_recognizer(weights, detector, device)
@@ -76,7 +77,7 @@ class _Results:
     ) -> None:
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
-        longest = max(len(str(picture.path)) for picture in pictures)
+        longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
         self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
 
@@ -104,7 +105,7 @@ class _Results:
                 yield picture, future.result()
             except ImageError as error:
                 self._bad += 1
-                click.echo(f"facemotion: {error}", err=True)
+                click.echo(f"facemotion: {shown(str(error))}", err=True)
 
     def _give(self, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
         from facemotion.cli.pictures import crop_name, save_picture
@@ -119,9 +120,9 @@ class _Results:
         else:
             for number, face in enumerate(faces, start=1):
                 box = " ".join(f"{value:.0f}" for value in face.box)
-                click.echo(self._line.format(source, number, face.label, f"{face.score:.0%}", box))
+                click.echo(self._line.format(shown(source), number, face.label, f"{face.score:.0%}", box))
             if not faces:
-                click.echo(self._line.format(source, "-", "no face", "", "").rstrip())
+                click.echo(self._line.format(shown(source), "-", "no face", "", "").rstrip())
         if self._table:
             self._table.add(picture_rows(source, faces, self._recognizer.labels))
         if self._annotate:

@@ -20,7 +20,7 @@ class Table:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8", newline="", buffering=1)
+            self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="", buffering=1)
         except OSError as error:
             raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error
         self._path, self._rows = path, csv.writer(self._file)
@@ -43,4 +43,5 @@ def picture_json(source: str, image: Pixels, faces: Sequence[FaceEmotion]) -> st
     """The line of `predict --json`."""
     height, width = image.shape[:2]
     values = {"source": source, "width": width, "height": height, "faces": [face.to_dict() for face in faces]}
-    return json.dumps(values, ensure_ascii=False)
+    # in ASCII it is the same JSON for every locale, and for names that are not UTF-8
+    return json.dumps(values)

@@ -124,9 +124,11 @@ def fetch(name: str, target: Path | None) -> None:
     read_folder(found.folder, found.pins)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for file in (CONFIG, MODEL, CARD):
+        for file in (MODEL, CARD, CONFIG):  # the config last: without it a folder is none of weights
             if file != CARD or (found.folder / CARD).is_file():  # a repository's card is not fetched with its weights
-                shutil.copyfile(found.folder / file, target / file)
+                part = target / f".{file}.part"
+                shutil.copyfile(found.folder / file, part)
+                part.replace(target / file)
     except OSError as error:
         raise FacemotionError(f"{target} can't be written: {error.strerror or error}") from error
     click.echo(str(target))

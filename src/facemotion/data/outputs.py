@@ -55,7 +55,8 @@ class Journal:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         self.entries: dict[str, Entry] = {}
-        if path.exists():
+        # without a whole line a kill came before anything was done
+        if path.exists() and b"\n" in path.read_bytes():
             self._read(settings)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,9 @@ class ArrayOutput:
                 _save(self.out / f"y_{key}.npy", targets)
             del images  # an open map would hold the file on Windows
         if self.layout == "npy":
-            (self.out / LABELS).write_text(json.dumps(list(self.labels)) + "\n", "utf-8")
+            part = self.out / f"{LABELS}.part"
+            part.write_text(json.dumps(list(self.labels)) + "\n", "utf-8")
+            part.replace(self.out / LABELS)
         shutil.rmtree(self.out / _UNFINISHED)
 
     def _key(self, split: str) -> str:
@@ -174,7 +177,9 @@ class ArrayOutput:
         size = self._rows.get(key, 0) * int(np.prod(self.shape))
         if size and not raw.exists():
             finished = self._finished(key)
-            raw.write_bytes(b"" if finished is None else finished.tobytes())
+            part = raw.with_name(f"{raw.name}.part")
+            part.write_bytes(b"" if finished is None else finished.tobytes())
+            part.replace(raw)
         with raw.open("ab") as file:
             if file.tell() < size:
                 expected, got = f"{size} bytes of the faces in the journal", f"{file.tell()}"

@@ -46,23 +46,27 @@ def _look(
     every: int,
 ) -> Iterator[Frame]:
     faces: list[FaceEmotion] = []
+    # what tracks and scores go by: it stands still where the clock of a source jumps back, and then goes on with it
+    now = before = 0.0
     # counted as they come: a slow reader of a camera gets indices with gaps
     for number, frame in enumerate(frames):
+        now += max(frame.time - before, 0.0) if number else 0.0
+        before = frame.time
         if number % every == 0:
             faces = predict(frame.image)
             if tracker:
-                ids = tracker.update(faces, frame.time)
+                ids = tracker.update(faces, now)
                 faces = [replace(face, track_id=track_id) for face, track_id in zip(faces, ids, strict=True)]
             if smoother:
-                faces = smoother.update(faces, frame.time)
+                faces = smoother.update(faces, now)
         elif tracker:
-            faces = _carried(faces, tracker, frame)
+            faces = _carried(faces, tracker, frame, now)
         yield Frame(frame.index, frame.time, frame.image, faces)
 
 
-def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame) -> list[FaceEmotion]:
+def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame, now: float) -> list[FaceEmotion]:
     height, width = frame.image.shape[:2]
-    boxes = tracker.boxes(frame.time)
+    boxes = tracker.boxes(now)
     # landmarks belong to the frame they were found in
     moved = [
         replace(face, box=boxes[face.track_id].clip(width, height), landmarks=None) for face in faces if face.track_id

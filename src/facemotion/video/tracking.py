@@ -38,11 +38,12 @@ class _Track:
         return self.place + self.speed * min(max(time - self.seen, 0.0), _LONGEST_GUESS)
 
     def follow(self, measured: NDArray[np.float64], time: float) -> None:
-        expected, passed = self.at(time), max(time - self.seen, 1e-3)
+        expected, passed = self.at(time), time - self.seen
         surprise = measured - expected
         self.place = expected + _FOLLOW_PLACE * surprise
-        # a face's size changes slowly: only its centre keeps a speed
-        self.speed[:2] += _FOLLOW_SPEED * surprise[:2] / passed
+        if passed >= 1e-3:  # two places at one time tell no speed
+            # a face's size changes slowly: only its centre keeps a speed
+            self.speed[:2] += _FOLLOW_SPEED * surprise[:2] / passed
         self.seen = time
 
 

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# seconds: a clip of two frames can say that years lie between them
+_LONGEST_GAP = 3600.0
+
 
 class ClipWriter:
     """Writes an MP4 of a constant rate; a context manager, so that the file is whole however the work ends.
 
     fps: its rate. A frame that comes late is preceded by repeats of the one before, and one that comes too early for
-    the rate is left out, so that the clip lasts as long as its source did.
+    the rate is left out, so that the clip lasts as long as its source did. An hour without a frame is left out.
     sound_of: the clip whose sound it gets, as far as the program `ffmpeg` is on this machine.
     """
 
@@ -31,10 +34,12 @@ class ClipWriter:
     ) -> None:
         self.path = Path(path)
         self._fps, self._sound_of = fps, sound_of
-        self._part = self.path.with_name(f"{self.path.stem}.part.mp4")
+        # hidden, so that it is nobody's clip that is written over
+        self._part = self.path.with_name(f".{self.path.stem}.part.mp4")
         self._writer: Any = None
         self._size = (0, 0)
         self._written = 0
+        self._left_out = 0.0
         self._last: Pixels | None = None
 
     def __enter__(self) -> Self:
@@ -50,7 +55,12 @@ class ClipWriter:
         frame = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if image.shape[1::-1] != self._size:  # a camera that came back with another size
             frame = cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
-        slot = max(round(time * self._fps), 0)
+        slot = max(round((time - self._left_out) * self._fps), 0)
+        if slot - self._written > _LONGEST_GAP * self._fps:
+            gap = (slot - self._written) / self._fps
+            logger.warning("%s: %.0f seconds without a frame before %.0f s are left out", self.path, gap, time)
+            self._left_out += gap
+            slot = self._written
         while self._last is not None and self._written < slot:
             self._put(self._last)
         if self._written <= slot:
@@ -95,7 +105,7 @@ class ClipWriter:
         said = ""
         # the sound as it is, and where MP4 can't hold its kind, in one that it can
         for codec in ("copy", "aac"):
-            joined = self.path.with_name(f"{self.path.stem}.sound.mp4")
+            joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
             inputs = ["-i", str(self._part), "-i", os.fspath(self._sound_of or "")]
             chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
             command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, str(joined)]

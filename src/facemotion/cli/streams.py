@@ -1,0 +1,31 @@
+"""What a command writes to: streams that may be closed or know few letters, terminals that obey what they are shown."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+
+def make_streams_safe() -> None:
+    """Let no name that can't be spelt and no closed stream end a command."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # otherwise the next file that is opened gets this number, and what C libraries say is written into it
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def shown(text: str) -> str:
+    """Text as a line of a terminal: what would end the line or command the terminal is spelt out."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _nowhere() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.FileIO(os.devnull, "w"))
