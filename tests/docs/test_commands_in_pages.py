@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -54,3 +57,14 @@ def test_commands_are_found_and_wrong_ones_are_refused() -> None:
     for wrong in (["predikt", "a.jpg"], ["predict"], ["predict", "a.jpg", "--wieghts", "x"], ["weights", "get", "x"]):
         with pytest.raises(click.UsageError):
             parse(wrong)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_as_the_pages_set_it_up(shell: str) -> None:
+    program = [str(Path(sys.executable).with_name("facemotion"))]
+    ask = os.environ | {"_FACEMOTION_COMPLETE": f"{shell}_source"}
+    script = subprocess.run(program, env=ask, capture_output=True, text=True, check=True).stdout
+    assert "_FACEMOTION_COMPLETE" in script
+    words = {"COMP_WORDS": "facemotion pre", "COMP_CWORD": "pre" if shell == "fish" else "1"}
+    ask = os.environ | words | {"_FACEMOTION_COMPLETE": f"{shell}_complete"}
+    assert "predict" in subprocess.run(program, env=ask, capture_output=True, text=True, check=True).stdout
