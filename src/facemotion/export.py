@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from facemotion.backbones.network import EmotionNet, normalise
 from facemotion.errors import MissingExtraError, WeightsError
+from facemotion.onnx_runtime import load_onnxruntime
 
 if TYPE_CHECKING:
     from facemotion.inputs import InputSpec
@@ -95,9 +96,7 @@ def _write(whole: nn.Module, config: WeightsConfig, path: Path) -> None:
 
 
 def _difference(whole: nn.Module, path: Path, crops: Pixels) -> float:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (got,) = session.run(["probabilities"], {"crops": crops})
     with torch.inference_mode():
         wanted = whole(torch.from_numpy(crops)).numpy()
@@ -112,7 +111,8 @@ def _crops(spec: InputSpec, count: int) -> Pixels:
 
 def _need_onnx() -> None:
     try:
-        for package in ("onnx", "onnxruntime", "onnxscript"):
+        load_onnxruntime()
+        for package in ("onnx", "onnxscript"):
             import_module(package)
     except ImportError as error:
         raise MissingExtraError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.devices import cpu_threads
+from facemotion.onnx_runtime import load_onnxruntime
 from facemotion.opencv import cv2
 from facemotion.results import Face
 from facemotion.weights.store import locate
@@ -151,7 +152,7 @@ def opencv_engine(model: bytes) -> Engine:
 def onnxruntime_engine(model: bytes) -> Engine | None:
     """The network in onnxruntime, None where that is not installed."""
     try:
-        import onnxruntime
+        onnxruntime = load_onnxruntime()
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()

@@ -13,6 +13,7 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.detectors.shrink import shrink
+from facemotion.onnx_runtime import load_onnxruntime
 from facemotion.opencv import cv2
 from facemotion.results import Face
 from facemotion.weights.store import locate
@@ -96,7 +97,8 @@ def _quiet_opencv() -> Iterator[None]:
 def _onnxruntime_engine(model: Path, min_score: float) -> Engine | None:
     try:
         import onnx
-        import onnxruntime
+
+        onnxruntime = load_onnxruntime()
     except ImportError:
         return None
     graph = onnx.load(str(model))
