@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from facemotion import EmotionRecognizer
 from facemotion.crops import cut
@@ -36,6 +36,10 @@ def main() -> None:
 
 def classify(path: Path, crops: np.ndarray) -> list[dict[str, float]]:
     """What the other program does: it needs the file, onnxruntime and numpy alone."""
+    # it sends events to its maker unless told not to before it is imported
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
     size, colour = json.loads(about["input"])["size"], json.loads(about["input"])["colour"]

@@ -6,9 +6,8 @@ import math
 import os
 import platform
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facemotion.errors import DeviceError
 
@@ -60,16 +59,6 @@ def _may_accelerate() -> bool:
         return platform.machine() == "arm64"
     # a system that is not known may have anything
     return sys.platform not in _DRIVERS or any(Path(driver).exists() for driver in _DRIVERS[sys.platform])
-
-
-def load_onnxruntime() -> Any:
-    """The module onnxruntime; an ImportError where it is not installed.
-
-    Its newer builds give each user a number, keep it in the home folder and send figures of use to their maker,
-    unless they are told not to before they are loaded. Nobody who looks for faces has asked for that.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    return import_module("onnxruntime")
 
 
 def cpu_threads() -> int:

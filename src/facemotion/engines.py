@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.devices import load_onnxruntime
+from facemotion.onnx_runtime import load_onnxruntime
 from facemotion.opencv import cv2
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from facemotion.backbones.network import EmotionNet, normalise
-from facemotion.devices import load_onnxruntime
 from facemotion.errors import MissingExtraError, WeightsError
+from facemotion.onnx_runtime import load_onnxruntime
 
 if TYPE_CHECKING:
     from facemotion.inputs import InputSpec

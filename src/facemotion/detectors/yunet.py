@@ -13,7 +13,7 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.detectors.shrink import shrink
-from facemotion.devices import load_onnxruntime
+from facemotion.onnx_runtime import load_onnxruntime
 from facemotion.opencv import cv2
 from facemotion.results import Face
 from facemotion.weights.store import locate
