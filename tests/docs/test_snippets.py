@@ -24,6 +24,8 @@ USAGES = {"Training": 6, "PublicTest": 3, "PrivateTest": 3}
 # the commands of these are run too, in their places, and what follows one as text is what it prints
 RUN = ("README.md", "docs/quickstart.md", "docs/export.md")
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+# a cluster, 32 processors and graphics cards: tests/scale runs what runs on one machine
+CLUSTER = "docs/guides/scale.md"
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
+@pytest.mark.parametrize("page", [page for page in WITH_PYTHON if name(page) != CLUSTER], ids=name)
 def test_the_page_runs(page: Path, folder: Path, hub: Hub) -> None:
     prepare = NEEDS.get(name(page))
     if prepare:
@@ -125,6 +127,13 @@ def test_the_page_runs(page: Path, folder: Path, hub: Hub) -> None:
             if following and following.language == "text":
                 assert without_numbers(printed) == without_numbers(following.text)
     assert any(block.language == "python" for block in found)
+
+
+def test_the_page_on_clusters_is_python() -> None:
+    python = [block.text for block in blocks(ROOT / CLUSTER) if block.language == "python"]
+    for text in python:
+        compile(text, CLUSTER, "exec")
+    assert len(python) > 3
 
 
 def run(block: Block) -> str:
