@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from facemotion import Evaluator, FacemotionError, Report, Samples
+from facemotion.evaluation.findings import Mistake
 from facemotion.evaluation.plots import confusion_plot, mistakes_sheet
-from facemotion.evaluation.report import Mistake
 
 FIELDS = {
     *("weights", "data", "split", "label_rule", "chosen_on", "tta", "count", "top2", "leak", "slices", "accuracy"),

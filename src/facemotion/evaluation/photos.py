@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facemotion.crops import cut
+from facemotion.evaluation.findings import Pipeline
 from facemotion.evaluation.metrics import accuracy_of
-from facemotion.evaluation.report import Pipeline
 from facemotion.images import read_image
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.evaluation.calibration import Bin
-    from facemotion.evaluation.report import Mistake
+    from facemotion.evaluation.findings import Mistake
     from facemotion.evaluation.slices import Slicing
     from facemotion.results import Pixels
 

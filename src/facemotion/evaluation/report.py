@@ -7,12 +7,13 @@ import json
 import logging
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facemotion.errors import FacemotionError
 from facemotion.evaluation import report_text
+from facemotion.evaluation.findings import Findings
 from facemotion.evaluation.metrics import row_shares
 from facemotion.evaluation.plots import (
     confusion_plot,
@@ -23,50 +24,13 @@ from facemotion.evaluation.plots import (
 )
 from facemotion.version import __version__
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from facemotion.evaluation.calibration import Bin
-    from facemotion.evaluation.label_sets import Judged
-    from facemotion.evaluation.leak import Leak
-    from facemotion.evaluation.slices import Slicing
-    from facemotion.results import Pixels
-
 logger = logging.getLogger(__name__)
 
 _DIGITS = 6
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A face that was classified wrong: where it is, what it is, and what the network was how sure of."""
-
-    place: str
-    truth: str
-    said: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """Photos instead of crops: what detector looked for faces, in how many photos it found one, and the accuracy where
-    it did and over all photos, where no face found is a mistake. Of several faces the largest is judged.
-    """
-
-    detector: str
-    photos: int
-    with_face: int
-    found_share: float
-    found_ci95: tuple[float, float]
-    accuracy_found: float | None
-    accuracy_all: float
-    accuracy_all_ci95: tuple[float, float]
-    without_face: tuple[str, ...]
-
-
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(Findings):
     """What `Evaluator.evaluate` found. None stands for what can't be computed or was not asked for; `notes` say why.
 
     weights, weights_sha256, temperature: what was judged; the hash is that of its tensors, for weights in a folder.
@@ -80,39 +44,6 @@ class Report:
     truth, probabilities: (count,) and (count, K), for figures of your own; places: where each face is. worst: the faces
     of `mistakes`.
     """
-
-    weights: str
-    weights_sha256: str | None
-    temperature: float
-    data: str
-    data_fingerprint: str
-    split: str | None
-    label_rule: str | None
-    chosen_on: str | None
-    selected_split: bool
-    tta: str | None
-    label_sets: Judged = field(repr=False)
-    count: int
-    accuracy: float | None
-    accuracy_ci95: tuple[float, float] | None
-    top2: float | None
-    macro_f1: float | None
-    weighted_f1: float | None
-    ece: float | None
-    log_loss: float | None
-    labels: tuple[str, ...]
-    confusion: NDArray[np.int64] = field(repr=False)
-    per_class: dict[str, dict[str, Any]] = field(repr=False)
-    reliability: tuple[Bin, ...] = field(repr=False)
-    mistakes: tuple[Mistake, ...] = field(repr=False)
-    leak: Leak | None
-    slices: tuple[Slicing, ...] | None
-    pipeline: Pipeline | None
-    notes: tuple[str, ...]
-    truth: NDArray[np.int64] = field(repr=False)
-    probabilities: NDArray[np.float64] = field(repr=False)
-    places: tuple[str, ...] = field(repr=False)
-    worst: Pixels = field(repr=False)
 
     def __str__(self) -> str:
         return report_text.plain(self)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facemotion.evaluation.findings import Findings, Pipeline
     from facemotion.evaluation.leak import Leak
-    from facemotion.evaluation.report import Pipeline, Report
     from facemotion.evaluation.slices import Slicing
 
 _COLUMNS = ("precision", "recall", "f1-score", "support")
@@ -24,7 +24,7 @@ _WHETHER_TRAINED_ON = {
 }
 
 
-def plain(report: Report) -> str:
+def plain(report: Findings) -> str:
     """The report as text of fixed width."""
     lines = [f"{name + ':':<13} {value}" for name, value in _about(report)]
     lines += ["", *_table(report), "", *(f"{name}: {value}" for name, value in _figures(report))]
@@ -33,7 +33,7 @@ def plain(report: Report) -> str:
     return "\n".join(lines)
 
 
-def markdown(report: Report, pictures: Iterable[str]) -> str:
+def markdown(report: Findings, pictures: Iterable[str]) -> str:
     """The report as Markdown, with the pictures that lie beside it."""
     lines = ["# Evaluation", "", *_rows(("what", "value"), _about(report)), ""]
     lines += ["## Figures", "", *_rows(("figure", "value"), _figures(report)), ""]
@@ -61,7 +61,7 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "-" if bounds is None else f"{bounds[0]:.2%} to {bounds[1]:.2%}"
 
 
-def _about(report: Report) -> list[tuple[str, str]]:
+def _about(report: Findings) -> list[tuple[str, str]]:
     chosen = (
         f"{report.chosen_on or 'not stated'}{' - the very split that is judged here' if report.selected_split else ''}"
     )
@@ -77,7 +77,7 @@ def _about(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _figures(report: Report) -> list[tuple[str, str]]:
+def _figures(report: Findings) -> list[tuple[str, str]]:
     return [
         ("faces", f"{report.count:,}"),
         ("accuracy", f"{percent(report.accuracy)} (95%: {interval(report.accuracy_ci95)}, Wilson)"),
@@ -89,7 +89,7 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _table(report: Report) -> Iterator[str]:
+def _table(report: Findings) -> Iterator[str]:
     """As sklearn.metrics.classification_report lays it out."""
     rows = list(_class_rows(report))
     wide = max(len("weighted avg"), *(len(label) for label, _ in rows))
@@ -101,7 +101,7 @@ def _table(report: Report) -> Iterator[str]:
         yield f"{label:>{wide}} " + "".join(f" {cell:>9}" for cell in _cells(values))
 
 
-def _class_rows(report: Report) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _class_rows(report: Findings) -> Iterator[tuple[str, tuple[Any, ...]]]:
     keys = ("precision", "recall", "f1", "support")
     for label in report.labels:
         yield label, tuple(report.per_class[label][key] for key in keys)
@@ -135,7 +135,7 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _parts(report: Report) -> Iterator[tuple[str, list[str]]]:
+def _parts(report: Findings) -> Iterator[tuple[str, list[str]]]:
     """What is there only where it was asked for, or where something has to be said."""
     if report.pipeline is not None:
         yield "Photos", list(_pipeline_lines(report.pipeline))
