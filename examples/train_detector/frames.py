@@ -13,11 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from compose import Parts, background, composed, cut, finish, paste, place, uncovered, visible, window
+from emblems import sprinkle
 from pictures import Label, read_fer, read_pictures, split
 
 WIDTH, HEIGHT = 384, 288
 MOST_FACES = 32
 MIX = {"composed": 0.24, "many": 0.26, "natural": 0.2, "filling": 0.05, "touching": 0.06, "empty": 0.19}
+SPRINKLED = 0.4  # of the frames have things in them that are made like faces and are none
 SMALLEST = 7  # pixels of the network's frame below which a face is "don't care"
 SEED = 20261120
 
@@ -88,6 +90,8 @@ def training_frame(rng: np.random.Generator, parts: Parts) -> tuple[np.ndarray, 
         frame, faces = empty(rng, parts, *size)
     else:
         frame, faces = close_up(rng, parts, *size, touching=kind == "touching")
+    if rng.random() < SPRINKLED:
+        faces = sprinkle(rng, frame, faces)
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     if grey.shape != (height, width):
         grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)

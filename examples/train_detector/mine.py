@@ -17,7 +17,7 @@ from evaluate import mini_detector
 from frames import sides
 
 ZOOMS = (0.6, 1.0, 1.7, 2.5)
-FOOLED = 0.4  # a score that is too high for nothing
+DOUBTFUL, FOOLED = 0.4, 0.7  # the scores at which a picture of nothing is shown more often, and most often
 OFTEN = 8.0
 
 
@@ -46,10 +46,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     parts = sides(options.assets, options.cache, options.few)["train"]
     scores = hardness(parts, options.weights)
-    np.save(options.cache / "hard.npy", np.where(scores > FOOLED, OFTEN, 1.0))
-    print(
-        f"{(scores > FOOLED).sum()} of {len(scores)} negatives score above {FOOLED}, {(scores > 0.5).sum()} above 0.5"
-    )
+    share = ((scores - DOUBTFUL) / (FOOLED - DOUBTFUL)).clip(0, 1)
+    np.save(options.cache / "hard.npy", 1 + (OFTEN - 1) * share)
+    print(f"of {len(scores)} negatives {(share > 0).sum()} score above {DOUBTFUL}, {(share == 1).sum()} above {FOOLED}")
 
 
 if __name__ == "__main__":
