@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from compose import Parts, background, composed, cut, finish, paste, place, uncovered, visible, window
+from compose import Parts, background, composed, cut, finish, paste, place, uncovered, visible, window, without_faces
 from emblems import sprinkle
 from pictures import Label, read_fer, read_pictures, split
 
@@ -20,6 +20,7 @@ WIDTH, HEIGHT = 384, 288
 MOST_FACES = 32
 MIX = {"composed": 0.24, "many": 0.26, "natural": 0.2, "filling": 0.05, "touching": 0.06, "empty": 0.19}
 SPRINKLED = 0.4  # of the frames have things in them that are made like faces and are none
+OUT_OF_FOCUS = 0.5  # of the frames without a face
 SMALLEST = 7  # pixels of the network's frame below which a face is "don't care"
 SEED = 20261120
 
@@ -67,11 +68,15 @@ def overlap(a: Label, b: Label) -> bool:
 
 
 def empty(rng: np.random.Generator, parts: Parts, width: int, height: int) -> tuple[np.ndarray, list[Label]]:
+    """No face; in some a camera that is too near to focus, whose soft patches are easily taken for one."""
+    if rng.random() < OUT_OF_FOCUS:
+        near, _ = window(rng, *without_faces(rng, parts), width, height, most=10)
+        return finish(rng, cv2.GaussianBlur(near, (0, 0), float(np.exp(rng.uniform(0, np.log(14))))), [])
     frame, faces = background(rng, parts, width, height, kinds={"negative": 1.0})
     return finish(rng, frame, faces)
 
 
-def training_frame(rng: np.random.Generator, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+def training_frame(rng: np.random.Generator, parts: Parts, kind: str | None) -> tuple[np.ndarray, np.ndarray]:
     """A grey frame of the network's size and its labels: (MOST_FACES, 15) of box, landmarks, 1 certain or 2 not."""
     width, height, zoom = WIDTH, HEIGHT, 1.0
     if rng.random() < 0.12:  # a small picture, which the detector leaves at its size
@@ -79,7 +84,7 @@ def training_frame(rng: np.random.Generator, parts: Parts) -> tuple[np.ndarray, 
     elif rng.random() < 0.5:  # a larger one, which it shrinks
         zoom = float(rng.uniform(1.0, 2.0))
     size = (round(width * zoom), round(height * zoom))
-    kind = rng.choice(list(MIX), p=list(MIX.values()))
+    kind = kind or str(rng.choice(list(MIX), p=list(MIX.values())))
     if kind == "composed":
         frame, faces = composed(rng, parts, *size, sizes=(8 * zoom, min(size) * 0.6))
     elif kind == "many":  # small faces are the hardest, and many fit
@@ -115,27 +120,28 @@ def sides(assets: Path, cache: Path, few: bool = False) -> dict[str, Parts]:
 
 
 _parts: Parts
+_kind: str | None
 
 
-def start(parts: Parts) -> None:
-    global _parts
+def start(parts: Parts, kind: str | None) -> None:
+    global _parts, _kind
     cv2.setNumThreads(0)
-    _parts = parts
+    _parts, _kind = parts, kind
 
 
 def make(task: tuple[int, int]) -> tuple[int, np.ndarray, np.ndarray]:
     seed, number = task
-    return number, *training_frame(np.random.default_rng([seed, number]), _parts)
+    return number, *training_frame(np.random.default_rng([seed, number]), _parts, _kind)
 
 
-def compose_all(parts: Parts, folder: Path, count: int, seed: int, workers: int) -> None:
+def compose_all(parts: Parts, folder: Path, count: int, seed: int, workers: int, kind: str | None = None) -> None:
     """Write `count` frames and their labels into `folder`; the same whatever the number of workers."""
     folder.mkdir(parents=True, exist_ok=True)
     frames = np.lib.format.open_memmap(folder / "frames.npy", "w+", np.uint8, (count, HEIGHT, WIDTH))
     labels = np.zeros((count, MOST_FACES, 15), np.float32)
     tasks = [(seed, number) for number in range(count)]
     # Forked, so that the decoded archives are shared and not sent.
-    with multiprocessing.get_context("fork").Pool(workers, start, (parts,)) as pool:
+    with multiprocessing.get_context("fork").Pool(workers, start, (parts, kind)) as pool:
         for number, frame, faces in pool.imap_unordered(make, tasks, chunksize=32):
             frames[number], labels[number] = frame, faces
     frames.flush()
@@ -151,6 +157,7 @@ def main() -> None:
     parser.add_argument("--few", action="store_true", help="a twelfth of the pictures, to try the script")
     parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--kind", choices=list(MIX), help="frames of this kind alone")
     options = parser.parse_args()
     begin = time.time()
     parts = sides(options.assets, options.cache, options.few)
@@ -160,7 +167,8 @@ def main() -> None:
     if hard.exists():
         often = np.load(hard)
         parts["train"].chances["negative"] = often / often.sum()
-    compose_all(parts["train"], options.cache / options.name, options.frames, options.seed, options.workers)
+    folder = options.cache / options.name
+    compose_all(parts["train"], folder, options.frames, options.seed, options.workers, options.kind)
     print(f"{options.frames} frames in {time.time() - begin:.0f} s")
 
 
