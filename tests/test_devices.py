@@ -5,9 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from facemotion import DeviceError, devices
-from facemotion.devices import _container_quota, available_devices, cpu_threads, is_processor, resolve_device
+from facemotion.devices import (
+    _container_quota,
+    available_devices,
+    cpu_threads,
+    is_processor,
+    limited_cpu_threads,
+    resolve_device,
+)
 
 
 def test_auto_is_the_first_device_that_is_there() -> None:
@@ -67,3 +75,17 @@ def test_a_container_s_quota_is_read(tmp_path: Path, text: str, quota: float | N
     (tmp_path / "cpu.max").write_text(text)
     assert _container_quota(tmp_path) == quota
     assert _container_quota(tmp_path / "absent") is None
+
+
+def test_a_limit_of_threads_holds_meanwhile_and_no_longer() -> None:
+    usual = cpu_threads(), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(KeyError), limited_cpu_threads(1):
+            assert cpu_threads() == torch.get_num_threads() == 1
+            raise KeyError
+        assert (cpu_threads(), torch.get_num_threads()) == (usual[0], 3)
+        with limited_cpu_threads(None):
+            assert (cpu_threads(), torch.get_num_threads()) == (usual[0], 3)
+    finally:
+        torch.set_num_threads(usual[1])

@@ -6,6 +6,8 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ _DRIVERS = {
     "linux": ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-gpu", "/dev/nvmap", "/dev/kfd"),
     "win32": ("C:/Windows/System32/nvcuda.dll", "C:/Windows/System32/amdhip64.dll"),
 }
-# what `limit_cpu_threads` was told
+# what `limited_cpu_threads` was told
 _limit: int | None = None
 
 
@@ -69,13 +71,24 @@ def cpu_threads() -> int:
     return min(allowed, _limit) if _limit else allowed
 
 
-def limit_cpu_threads(count: int) -> None:
-    """Let this process use no more than so many processors from here on: it is one worker of several on a machine.
+@contextmanager
+def limited_cpu_threads(count: int | None) -> Iterator[None]:
+    """Use no more than so many processors meanwhile, as one worker of several on a machine; None is no limit.
 
-    Networks and detectors that are made from now on obey.
+    It holds for the whole process, for networks and detectors that are made and used within.
     """
     global _limit
-    _limit = count
+    before, torch = _limit, sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
+    _limit = count or before
+    if count and torch:
+        torch.set_num_threads(min(torch.get_num_threads(), count))
+    try:
+        yield
+    finally:
+        _limit = before
+        if count and "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(threads or cpu_threads())
 
 
 def _container_quota(cgroup: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -16,6 +16,8 @@ from scale_files import BROKEN, PICTURES, colour, files, rows, sources
 
 from facemotion import DataError, UnknownNameError
 from facemotion.cli.main import _run
+from facemotion.devices import cpu_threads
+from facemotion.opencv import cv2
 from facemotion.scale import Outcome, Progress, predict_dataset
 
 RUN = """
@@ -44,6 +46,12 @@ def undisturbed(faces: Path, weights: Path, tmp_path_factory: pytest.TempPathFac
     outcome = local(faces, out, weights, part_size=4)
     assert (outcome.inputs, outcome.errors, outcome.parts, outcome.done_before) == (PICTURES, len(BROKEN), 15, 0)
     return out
+
+
+def test_the_threads_of_the_caller_are_its_own_again(faces: Path, weights: Path, tmp_path: Path) -> None:
+    before = cpu_threads(), cv2.getNumThreads()
+    local(faces, tmp_path / "out", weights, threads=1)
+    assert (cpu_threads(), cv2.getNumThreads()) == before
 
 
 def test_the_rows_are_those_of_the_command_predict(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from facemotion.devices import limit_cpu_threads
+from facemotion.devices import limited_cpu_threads
 from facemotion.errors import WeightsError
 from facemotion.opencv import cv2
 from facemotion.recognizer import EmotionRecognizer
@@ -30,15 +31,25 @@ class Done:
     starts: int
 
 
+@contextmanager
+def _few_threads(count: int | None) -> Iterator[None]:
+    """So many threads meanwhile. The process may be the caller's own, which gets back what it had."""
+    opencv = cv2.getNumThreads()
+    with limited_cpu_threads(count):
+        cv2.setNumThreads(count or opencv)
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(opencv)
+
+
 class Worker:
     """Does parts of a job, each of which is written when `do` returns."""
 
     def __init__(self, job: Job) -> None:
-        if job.threads:
-            limit_cpu_threads(job.threads)
-            cv2.setNumThreads(job.threads)
         self._job, self._layout = job, job.layout
-        self._recognizer = EmotionRecognizer.from_pretrained(job.weights, detector=job.detector, device=job.device)
+        with _few_threads(job.threads):
+            self._recognizer = EmotionRecognizer.from_pretrained(job.weights, detector=job.detector, device=job.device)
         if fingerprint(self._recognizer.classifier.config) != job.fingerprint:
             raise WeightsError(f"{job.weights}: these are other weights on this machine than where the run was begun")
         self._manifest = Manifest(self._layout.manifest)
@@ -49,10 +60,11 @@ class Worker:
         if self._layout.faces(number).exists() if part.span is None else self._layout.clip_done(part.span.first):
             return Done(number, 0)
         note = Starts.next(self._layout.note(number))
-        if part.span is None:
-            self._pictures(part, note)
-        else:
-            self._clip(part.sources[0], number, part.span, note)
+        with _few_threads(self._job.threads):
+            if part.span is None:
+                self._pictures(part, note)
+            else:
+                self._clip(part.sources[0], number, part.span, note)
         note.forget()
         return Done(number, note.count)
 
