@@ -78,12 +78,12 @@ def predict_dataset(
             raise DataError("there is no picture and no clip in it", str(source))
         _begin(layout, job, extent, manifest)
     done = layout.done()
-    todo = [number for number in range(len(extent.images)) if number not in done]
+    missing = [number for number in range(len(extent.images)) if number not in done]
     logger.info("%d inputs in %d parts, %d of them done before", extent.inputs, len(extent.images), len(done))
     watch = Watch(sum(extent.images), sum(extent.images[number] for number in done), progress)
     redone = 0
-    if todo:
-        for each in run_here(job, todo) if engine == "local" else run_on_ray(job, todo, workers, gpus):
+    if missing:
+        for each in run_here(job, missing) if engine == "local" else run_on_ray(job, missing, workers, gpus):
             redone += max(each.starts - 1, 0)
             watch.add(extent.images[each.number])
     layout.clean()
