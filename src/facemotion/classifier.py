@@ -83,8 +83,8 @@ class Classifier:
             self._quick = _quick_runner(net, config)
         if self._quick is None and isinstance(net, StoredNetwork):
             self._given = net.make()
-        # a network that was given may be changed by its owner later on
-        if self._quick is None or not (self._quick.most is None or isinstance(net, StoredNetwork)):
+        # what torch is to run is copied now, unless it is still stored: its owner may change it later on
+        if (self._quick is None or self._quick.most is not None) and not isinstance(self._given, StoredNetwork):
             self._torch_runner()
 
     @classmethod
