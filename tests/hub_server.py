@@ -11,9 +11,10 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 LARGE = (".onnx", ".safetensors")
@@ -56,10 +57,20 @@ class Hub:
         return [(path, headers.get("range")) for method, path, headers in self.requests if method == "GET"]
 
 
+class Served(Protocol):
+    """url: where it is asked. released: set when nobody waits for it any longer."""
+
+    url: str
+    released: threading.Event
+
+
+AnyHub = TypeVar("AnyHub", bound=Served)
+
+
 @contextmanager
-def serve() -> Iterator[Hub]:
-    hub = Hub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+def serving(hub: AnyHub, handler: type[QuietHandler]) -> Iterator[AnyHub]:
+    """Answer requests on this machine, with the hub as `self.hub` of the handler."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -73,12 +84,18 @@ def serve() -> Iterator[Hub]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    hub: Hub
+def serve() -> AbstractContextManager[Hub]:
+    return serving(Hub(), _Handler)
 
+
+class QuietHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class _Handler(QuietHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
 
     def _note(self) -> str:
         path = unquote(urlsplit(self.path).path)
