@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from facemotion.backbones.torch_runner import TorchRunner
 from facemotion.classifier import Classifier
+from facemotion.devices import limited_cpu_threads
 from facemotion.export import export_onnx
 
 
@@ -29,15 +31,19 @@ def test_batches_threads_and_ways_agree(name: str, crops: np.ndarray, tmp_path: 
     many = classifier.probabilities(crops, 96)
     one = np.concatenate([classifier.probabilities(crops[at : at + 1]) for at in range(len(crops))])
     assert np.abs(one - many).max() < 1e-5
+    by_torch = TorchRunner(classifier.net, classifier.config.input, classifier.device, torch.float32)
+    # enough work for torch to share it out
+    assert by_torch.work * len(crops) > 500_000_000
+    with limited_cpu_threads(1):
+        single, of_torch = classifier.probabilities(crops, 96), by_torch(crops)
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(1)
-        single = classifier.probabilities(crops, 96)
         torch.set_num_threads(2)
-        double = classifier.probabilities(crops, 96)
+        assert np.abs(by_torch(crops) - of_torch).max() < 1e-5
     finally:
         torch.set_num_threads(before)
-    assert np.abs(single - double).max() < 1e-5
+    assert np.abs(single - many).max() < 1e-5
+    assert np.abs(of_torch - many).max() < 1e-5
     export_onnx(classifier.net, classifier.config, tmp_path / "a.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"])
     [exported] = session.run(None, {"crops": crops})
