@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -31,6 +31,12 @@ def astronaut_path() -> Path:
 def astronaut(astronaut_path: Path) -> np.ndarray:
     """The portrait's pixels, (512, 512, 3) RGB, read without our own code."""
     return np.array(Image.open(astronaut_path).convert("RGB"))
+
+
+@pytest.fixture
+def rounds() -> Callable[[int, int], int]:
+    """How often a thing is tried: of two numbers the first, or the second where FACEMOTION_FUZZ is `long`."""
+    return lambda short, long: long if os.environ.get("FACEMOTION_FUZZ") == "long" else short
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -139,3 +140,8 @@ def _limit_threads() -> None:
     """No more threads than this process may use: in a container torch counts processors that it will not be given."""
     if torch.get_num_threads() > cpu_threads():
         torch.set_num_threads(cpu_threads())
+
+
+# The threads of a process are not in its fork, which would wait for them for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

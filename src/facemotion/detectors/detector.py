@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facemotion.errors import DownloadError, FacemotionError, PluginError
 from facemotion.images import read_image
@@ -52,9 +53,10 @@ class FaceDetector:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score: expected a number from 0 to 1, got {min_score!r}")
         self.name = automatic() if name == "auto" else name
+        self._options: dict[str, Any] = {"min_score": min_score, "device": device}
         factory = DETECTORS.load(self.name)
         try:
-            self._detector: Detector = factory(min_score=min_score, device=device)
+            self._detector: Detector = factory(**self._options)
         except FacemotionError:
             raise
         except Exception as error:  # a stranger's factory may raise anything; the cause is kept
@@ -62,6 +64,10 @@ class FaceDetector:
 
     def __repr__(self) -> str:
         return f"FaceDetector({self.name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process goes what it was made of: most detectors can't be sent."""
+        return partial(type(self), self.name, **self._options), ()
 
     def detect(self, image: ImageSource) -> list[Face]:
         """The faces of a picture, the largest first, boxes clipped to it. No faces give an empty list."""
