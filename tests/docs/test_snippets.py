@@ -95,6 +95,7 @@ NEEDS: dict[str, Callable[[Path], object]] = {
     "docs/guides/own-faces.md": lambda folder: write_faces(folder / "faces", ("calm", "bored"), 15, alike=True),
     "docs/data.md": lambda folder: (write_fer2013(folder), write_faces(folder / "faces", ("happy", "sad"), 8)),
     "docs/train.md": write_fer2013,
+    "docs/coming-from/five-emotions.md": write_fer2013,
     "docs/weights.md": lambda folder: write_own_weights(folder, "runs/best"),
     "docs/evaluate.md": lambda folder: (
         write_fer2013(folder),
