@@ -71,6 +71,24 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_source(
         assert face.box.y1 < y < face.box.y2
 
 
+def test_small_faces_are_looked_at_closer(
+    detector: FaceDetector, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = cv2.resize(astronaut[20:220, 130:330], (52, 52), interpolation=cv2.INTER_AREA)
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    corners = [(20 + 100 * (number % 6), 20 + 90 * (number // 6)) for number in range(30)]
+    for left, top in corners:
+        picture[top : top + 52, left : left + 52] = head
+    # her face in the head, and 90 of its pixels are 23 here
+    x1, y1, x2, y2 = Box(48, 43, 138, 156).scale(0.26)
+    wanted = [Box(left + x1, top + y1, left + x2, top + y2) for left, top in corners]
+    found = [face.box for face in detector.detect(picture)]
+    assert all(max(box.iou(each) for box in found) > 0.5 for each in wanted)
+    assert len(found) == len(wanted)
+    monkeypatch.setattr(mini, "_MOST_LOOKS", 0)
+    assert len(detector.detect(picture)) < len(wanted)
+
+
 def test_both_engines_give_the_same(assets: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = locate("mini").read_bytes()
@@ -122,7 +140,7 @@ def test_shrinking_keeps_the_scale() -> None:
         grey, scale_x, scale_y = mini.shrink(np.zeros((height, width), np.uint8))
         assert grey.shape[0] % 32 == grey.shape[1] % 32 == 0
         assert scale_x == pytest.approx(scale_y, rel=0.03)
-    assert mini.shrink(np.zeros((480, 640), np.uint8))[0].shape == (320, 416)
+    assert mini.shrink(np.zeros((480, 640), np.uint8))[0].shape == (256, 320)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
