@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+import onnxruntime
 from speed import milliseconds
 
 from facemotion import Evaluator, read_data
@@ -120,7 +120,7 @@ def describe(folder: Path, labels: str) -> None:
         chosen_on="FER-2013 PublicTest" if labels == "fer7" else "FER+ PublicTest",
         metrics=(),
         speed_ms=round(alone, 2),
-        speed_on=f"one thread, torch {torch.__version__.split('+')[0]}; in batches of 16 {together:.2f} ms a face",
+        speed_on=f"one thread, onnxruntime {onnxruntime.__version__}; in batches of 16 {together:.2f} ms a face",
     )
     classifier.save(folder, name=folder.name)
 

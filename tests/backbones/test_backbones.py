@@ -60,7 +60,15 @@ def test_side_outputs_are_left_out() -> None:
 
 def test_fast_takes_44_pixels_too() -> None:
     check_backbone("fast", size=44)
-    assert 950_000 < weights_in(build_backbone("fast", GREY)) < 1_300_000
+    assert 1_200_000 < weights_in(build_backbone("fast", GREY)) < 1_300_000
+
+
+def test_a_wider_fast_is_a_teacher() -> None:
+    plain, wide = (build_backbone("fast", GREY, args={"width": width}) for width in (1, 2))
+    assert 3.9 < weights_in(wide) / weights_in(plain) < 4
+    assert wide(torch.zeros(2, 1, 48, 48)).shape == (2, 512)
+    with pytest.raises(ConfigError, match=r"width: expected 0.25 to 8, got 0"):
+        build_backbone("fast", GREY, args={"width": 0})
 
 
 def test_cnn_is_the_network_that_was_asked_for() -> None:
