@@ -91,7 +91,7 @@ def test_two_processes_take_the_same_steps_as_one(recipe: Recipe, tmp_path: Path
 
 def test_two_processes_learn_what_one_learns(recipe: Recipe, tmp_path: Path) -> None:
     """With batch norm each process has statistics of its own, so the weights differ; what they can do does not."""
-    recipe = recipe.override({"batch_size": 64, "augment.mixup": 0, "augment.erasing": 0, "epochs": 4, "ema": 0.8})
+    recipe = recipe.override({"batch_size": 64, "augment.mixup": 0, "augment.erasing": 0, "epochs": 8, "ema": 0.8})
     accuracies = []
     for count in (1, 2):
         out = tmp_path / f"of {count}"
@@ -103,7 +103,7 @@ def test_two_processes_learn_what_one_learns(recipe: Recipe, tmp_path: Path) -> 
         judged, val = Classifier.load(out / "best", device="cpu"), patterns(300, 2)
         found = (judged.probabilities(val.crops(recipe.input)).argmax(axis=1) == val.targets).mean()
         assert found == pytest.approx(judged.config.metrics[0]["accuracy"])
-    assert min(accuracies) > 0.8
+    assert min(accuracies) > 0.95
     assert abs(accuracies[0] - accuracies[1]) <= 0.02
 
 
