@@ -87,6 +87,9 @@ def test_the_training_data_is_read_by_the_rule_of_the_weights_or_without_votes(
     assert 0 < len(read_training(by_votes, fer_folder)) < 600
     (tmp_path / "fer2013.csv").write_bytes((fer_folder / "fer2013.csv").read_bytes())
     assert len(read_training(by_votes, tmp_path)) == 600
+    # trained on from others that had learnt the votes: its own labels are those of its last training
+    again = dataclasses.replace(by_votes, trained_on=({"label_rule": "majority"}, {"label_rule": None}))
+    assert len(read_training(again, fer_folder)) == 600
 
 
 def test_the_split_that_chose_the_epoch_is_known_by_its_faces_or_its_name(

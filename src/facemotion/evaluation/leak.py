@@ -115,7 +115,8 @@ def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_],
 
 def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
     """The training split of the data that weights were trained on, or all of it where it has none of that name."""
-    rule = next((each.get("label_rule") for each in config.trained_on), None)
+    # of several trainings, one from another, the last has the labels of the weights
+    rule = config.trained_on[-1].get("label_rule") if config.trained_on else None
     try:
         training = read_faces(data, config.label_set, rule)
     except DataError:
