@@ -130,6 +130,9 @@ class Loop:
 
     def leave(self) -> None:
         """Let go of the other processes; no step is possible afterwards."""
+        if self._wrapped is not self.net:
+            # it is part of circles, and what it holds of the others must be gone before the interpreter ends
+            vars(self._wrapped).clear()
         del self._wrapped
 
     def state(self) -> dict[str, Any]:
