@@ -89,6 +89,28 @@ def test_small_faces_are_looked_at_closer(
     assert len(detector.detect(picture)) < len(wanted)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "wanted"),
+    [(0.6, 0.9, 0.75), (0.6, 0.4, 0.5), (0.6, None, 0.3), (0.9, 0.4, 0.9), (0.9, None, 0.9)],
+)
+def test_both_looks_count_alike_where_the_first_was_unsure(first: float, second: float | None, wanted: float) -> None:
+    """A face of 32 pixels in the middle of 96: the looks are told from each other by which engine is asked."""
+
+    def answer(score: float | None, side: float) -> list[np.ndarray]:
+        outputs = [np.full((1, 15, 96 // stride, 96 // stride), -20, np.float32) for stride in (8, 16, 32)]
+        if score is not None:
+            outputs[2][0, :, 1, 1] = 0
+            outputs[2][0, 0, 1, 1] = np.log(score / (1 - score))
+            outputs[2][0, 3:5, 1, 1] = np.log(side / 32)
+        return outputs
+
+    # closer the face has 56 of 96 pixels
+    engines = [lambda pixels: answer(first, 32), lambda pixels: answer(second, 56)]
+    [row] = mini.TwoLooks(lambda: engines.pop(0))(np.zeros((96, 96), np.uint8), 0.2)
+    assert row[0] == pytest.approx(wanted, abs=1e-5)
+    assert row[1:5].tolist() == pytest.approx([32, 32, 64, 64], abs=1e-3)
+
+
 def test_both_engines_give_the_same(assets: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = locate("mini").read_bytes()
