@@ -31,6 +31,16 @@ def test_a_split_is_found_by_its_own_name_and_by_what_it_is_usually_called(sampl
         samples.select("PublikTest")
 
 
+def test_several_splits_are_selected_at_once(samples: Samples) -> None:
+    both = samples.select("PrivateTest/val")
+    assert set(both.splits) == {"PublicTest", "PrivateTest"}
+    assert len(both) == len(samples) - len(samples.select("train"))
+    with pytest.raises(UnknownNameError, match="PublikTest"):
+        samples.select("PublikTest/test")
+    odd = samples.with_splits(["a/b"] * 14 + ["a"] * 7 + ["b"] * 7)
+    assert len(odd.select("a/b")) == 14
+
+
 def test_a_subset_keeps_everything_of_its_samples(samples: Samples, drawn: Drawn) -> None:
     part = samples.subset(np.array([20, 3, 5])).subset([2, 0])
     np.testing.assert_array_equal(part.read(0), drawn.images[5])

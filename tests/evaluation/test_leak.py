@@ -102,6 +102,8 @@ def test_the_split_that_chose_the_epoch_is_known_by_its_faces_or_its_name(
     assert selected_split(config, renamed)
     assert selected_split(config, stripes.select("test")) is None
     assert selected_split(config, stripes.select("val").subset(range(90))) is None
+    assert selected_split(config, stripes.select("test/val"))
+    assert selected_split(config, stripes.select("train/test")) is None
     # weights that tell no fingerprint: by the names of split and data
     [told] = config.metrics
     older = dataclasses.replace(config, metrics=({key: told[key] for key in told if key != "fingerprint"},))
@@ -131,6 +133,9 @@ def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Sam
 def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: Path) -> None:
     report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train")
     assert "the weights were trained on these very faces: the figures say nothing of others" in report.notes
+    report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train/test")
+    assert report.split == "train/test"
+    assert any("the weights were trained on data of this name" in note for note in report.notes)
 
 
 def test_data_of_the_name_that_was_trained_on_is_said(stripes: Samples, knows_stripes: Path) -> None:

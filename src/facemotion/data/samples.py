@@ -147,8 +147,14 @@ class Samples:
         raise UnknownNameError(f"split of {self.source}", name, names)
 
     def select(self, split: str) -> Self:
-        """The samples of one split, which is found as in `find_split`."""
-        return self.subset(np.flatnonzero(self.splits == self.find_split(split)))
+        """The samples of a split, which is found as in `find_split`, or of several: "PublicTest/PrivateTest"."""
+        try:
+            names = [self.find_split(split)]
+        except UnknownNameError:
+            if "/" not in split:
+                raise
+            names = [self.find_split(name) for name in split.split("/")]
+        return self.subset(np.flatnonzero(np.isin(self.splits, names)))
 
     def subset(self, indices: ArrayLike) -> Self:
         """The samples at these positions (or where a mask is true), in their order."""

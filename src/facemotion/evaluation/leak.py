@@ -54,10 +54,14 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
 
     They are it where the fingerprint that the weights tell of is theirs; without one, where the split's name and the
     data's are. The splits of FER-2013 are known by their names, wherever they lie and whatever the label rule.
+    Of several splits each is looked at by itself.
     """
     if not config.chosen_on:
         return None
-    split = split_name(samples) or ""
+    names = list(samples.split_counts())
+    if len(names) > 1:
+        return next((found for name in names if name and (found := selected_split(config, samples.select(name)))), None)
+    split = names[0] if names else ""
     for told in config.metrics:
         if f"{told.get('data', '')} {told.get('split', '')}".strip() != config.chosen_on:
             continue
@@ -78,9 +82,9 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
 
 
 def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
-    """Whether weights were trained on data of this name, and on this split of it where the samples are one split."""
-    split = split_name(samples)
-    return any(_same_name(told, samples) and split in (None, told.get("split") or None) for told in config.trained_on)
+    """Whether weights were trained on data of this name, and on this split of it where they have names."""
+    names = [name for name in samples.split_counts() if name]
+    return any(_same_name(told, samples) and (not names or told.get("split") in names) for told in config.trained_on)
 
 
 def _same_name(told: dict[str, Any], samples: Samples) -> bool:
