@@ -300,8 +300,21 @@ def test_a_teacher_is_learnt_from_and_must_fit(recipe: Recipe, train: Samples, v
     learning = recipe.override({"distill.teachers": [teacher], "distill.mix": 1.0})
     assert Trainer(learning, out=out / "b").fit(wrong, val).best_score > 0.7
     assert Trainer(recipe, out=out / "c").fit(wrong, val).epochs[-1].val_accuracy < 0.4
-    with pytest.raises(RecipeError, match="does not fit: expected the recipe's labels and input"):
-        Trainer(learning.override({"input.size": 32}), out=out / "d").fit(train, val)
+    with pytest.raises(RecipeError, match="does not fit: expected all of the recipe's labels, and its input but for"):
+        Trainer(learning.override({"input.margin": 0.1}), out=out / "d").fit(train, val)
+
+
+def test_a_teacher_may_know_more_labels_and_see_larger_crops(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    recipe = recipe.override({"epochs": 10, "augment.mixup": 0, "best": "accuracy"})
+    Trainer(recipe, out=out / "a").fit(train, val)
+    fewer = recipe.override({"labels": list(reversed(train.labels.labels[1:])), "input.size": recipe.input.size - 8})
+    learning = fewer.override({"distill.teachers": [str(out / "a" / "best")], "distill.mix": 1.0})
+    # the labels alone teach it to be wrong, so what it knows it has from a teacher whose outputs are in another order
+    part = train.restrict(fewer.label_set)
+    wrong = replace(part, targets=(part.targets + 1) % len(part.labels))
+    assert Trainer(learning, out=out / "b").fit(wrong, val.restrict(fewer.label_set)).best_score > 0.7
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])

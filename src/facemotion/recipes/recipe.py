@@ -68,6 +68,7 @@ class Loss:
 class Distill:
     """teachers: weights (names or folders) whose probabilities, averaged, are learnt beside the labels.
 
+    They may know more labels and see larger or smaller crops.
     mix: the teachers' share of the loss; temperature: softens both sides.
     """
 

@@ -72,9 +72,9 @@ class Loop:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         images, targets = self._moved(batch.images), batch.targets.to(self._device)
-        with self._autocast():
+        with self._autocast():  # for the teachers too
             logits = self._wrapped(images)
-        loss = self._objective(logits, targets, images)
+            loss = self._objective(logits, targets, images)
         self._optimizer.zero_grad(set_to_none=True)
         # the mean over the whole batch: with several processes their gradients are averaged afterwards
         (loss * (self._together.count / batch.size)).backward()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Objective(nn.Module):
     """The loss of a recipe: `objective(logits, targets, pixels)` is summed over the batch, not averaged.
 
-    teachers: networks for the same input and labels, whose averaged probabilities are learnt beside the targets.
+    teachers: networks whose averaged probabilities for the same labels are learnt beside the targets.
     """
 
     weights: Tensor | None

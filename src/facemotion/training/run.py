@@ -31,7 +31,8 @@ from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
-from facemotion.training.setup import choose_precision, starting_network, teachers
+from facemotion.training.setup import choose_precision, starting_network
+from facemotion.training.teachers import load_teachers
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
@@ -255,7 +256,7 @@ class Run:
 
     def _objective(self) -> Objective:
         recipe, samples = self._recipe, self._training
-        return Objective(recipe.loss, recipe.distill, samples, teachers(recipe, samples.labels))
+        return Objective(recipe.loss, recipe.distill, samples, load_teachers(recipe, samples.labels))
 
     def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
         recipe = self._recipe

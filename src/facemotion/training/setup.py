@@ -151,18 +151,6 @@ def _new_head(net: EmotionNet, config: WeightsConfig) -> EmotionNet:
     return net
 
 
-def teachers(recipe: Recipe, labels: LabelSet) -> list[EmotionNet]:
-    """The networks that a recipe learns from; they must see the same input and know the same labels."""
-    found = [Classifier.load(name, device="cpu") for name in recipe.distill.teachers]
-    for name, teacher in zip(recipe.distill.teachers, found, strict=True):
-        if teacher.labels != labels or teacher.config.input != recipe.input:
-            got = f"{'/'.join(teacher.labels)}, {teacher.config.input}"
-            raise RecipeError(
-                f"teacher {name!r} does not fit", "distill.teachers", "the recipe's labels and input", got
-            )
-    return [teacher.net for teacher in found]
-
-
 def choose_precision(net: EmotionNet, objective: Objective, batch: Batch, device: torch.device) -> str:
     """ "bf16" where it is measured to be faster by a tenth on this device with this network, else "fp32"."""
     times = {name: _step_seconds(net, objective, batch, device, name == "bf16") for name in ("fp32", "bf16")}
@@ -183,8 +171,8 @@ def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: t
         for _ in range(4):
             start = time.perf_counter()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                logits = trial(images)
-            objective(logits, targets, images).backward()
+                loss = objective(trial(images), targets, images)
+            loss.backward()
             if device.type != "cpu":
                 torch.accelerator.synchronize()
             times.append(time.perf_counter() - start)

@@ -1,0 +1,48 @@
+"""Networks that a training learns from: any that know its labels and see faces as it does, at whatever size."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemotion.classifier import Classifier
+from facemotion.errors import RecipeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from facemotion.labels import LabelSet
+    from facemotion.recipes.recipe import Recipe
+
+
+class Teacher(nn.Module):
+    """A network that is asked about the student's crops, scaled to its own size, and about the student's labels."""
+
+    def __init__(self, net: nn.Module, size: int, known: list[int]) -> None:
+        super().__init__()
+        self.net, self._size, self._known = net, size, known
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        if pixels.shape[-1] != self._size:
+            pixels = functional.interpolate(pixels, (self._size, self._size), mode="bilinear", antialias=True)
+        logits: Tensor = self.net(pixels)
+        return logits[:, self._known]
+
+
+def load_teachers(recipe: Recipe, labels: LabelSet) -> list[Teacher]:
+    """The networks that a recipe learns from. What they know besides the recipe's labels is not asked."""
+    return [_load(name, recipe, labels) for name in recipe.distill.teachers]
+
+
+def _load(name: str, recipe: Recipe, labels: LabelSet) -> Teacher:
+    teacher = Classifier.load(name, device="cpu")
+    own, spec = teacher.labels.labels, teacher.config.input
+    try:
+        known = [own.index(teacher.labels.find(label)) for label in labels.labels]
+    except UnknownNameError:
+        known = []
+    if not known or dataclasses.replace(spec, size=recipe.input.size) != recipe.input:
+        wanted, got = "all of the recipe's labels, and its input but for the size", f"{'/'.join(own)}, {spec}"
+        raise RecipeError(f"teacher {name!r} does not fit", "distill.teachers", wanted, got)
+    return Teacher(teacher.net, spec.size, known)
