@@ -101,6 +101,18 @@ def test_vgg16_has_its_head_and_trains_its_last_convolutions() -> None:
         assert len(trained) == trainable
 
 
+def test_a_smaller_pool_of_vgg16_is_the_same_where_one_pixel_is_left() -> None:
+    torch.manual_seed(0)
+    whole = build_backbone("vgg16", GREY).eval()
+    one = build_backbone("vgg16", GREY, args={"pool": 1}).eval()
+    one.load_state_dict(whole.state_dict())
+    with torch.no_grad():
+        repeated, features = (
+            net(torch.rand(2, 1, 48, 48, generator=torch.Generator().manual_seed(1))) for net in (whole, one)
+        )
+    assert torch.equal(repeated, features.repeat_interleave(49, dim=1))
+
+
 def test_grey_is_colour_shown_three_times() -> None:
     torch.manual_seed(0)
     colour = build_backbone("resnet18", COLOUR).eval()
@@ -168,6 +180,8 @@ def test_wrong_names_and_arguments_are_explained() -> None:
         build_backbone("vgg16", InputSpec(size=24))
     with pytest.raises(ConfigError, match="trainable_convs"):
         build_backbone("vgg16", COLOUR, args={"trainable_convs": 14})
+    with pytest.raises(ConfigError, match="pool: expected 1 to 7, got 8"):
+        build_backbone("vgg16", COLOUR, args={"pool": 8})
 
 
 def test_a_head_of_ones_own() -> None:

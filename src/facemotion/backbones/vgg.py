@@ -10,16 +10,22 @@ from facemotion.weights.spec import Head
 
 
 class Vgg(nn.Module):
-    """13 convolutions, pooled to 7 x 7 whatever the size of the crop.
+    """13 convolutions, pooled to one size whatever that of the crop.
 
     trainable_convs: how many of the last convolutions are trained; those before keep their weights.
+    pool: the side of what they are pooled to, 7 as in the original. Crops below 64 pixels leave one pixel, which a pool
+    of 7 repeats 49 times: the head behind it then takes steps 49 times as large as behind a pool of 1.
     """
 
-    feature_dim = 512 * 7 * 7
     default_head = Head(hidden=(4096, 1024), dropout=0.5)
 
-    def __init__(self, name: str, pretrained: bool, channels: int, trainable_convs: int) -> None:
+    def __init__(self, name: str, pretrained: bool, channels: int, size: int, trainable_convs: int, pool: int) -> None:
         super().__init__()
+        if size < 32:
+            raise ValueError(f"size: expected at least 32, got {size}")
+        if not 1 <= pool <= 7:
+            raise ValueError(f"pool: expected 1 to 7, got {pool}")
+        self.feature_dim = 512 * pool * pool
         self.features: nn.Sequential = make_layers(cfgs["D"], batch_norm=name.endswith("_bn"))
         if pretrained:
             state = imagenet_weights(name)
@@ -33,7 +39,7 @@ class Vgg(nn.Module):
                         nn.init.zeros_(module.bias)
         if channels != 3:
             adapt_first_layer(self.features, channels)
-        self.pool = nn.AdaptiveAvgPool2d(7)
+        self.pool = nn.AdaptiveAvgPool2d(pool)
         self._freeze(trainable_convs)
 
     def _freeze(self, trainable: int) -> None:
@@ -48,17 +54,15 @@ class Vgg(nn.Module):
         return features
 
 
-def vgg16(*, pretrained: bool, channels: int = 3, size: int = 224, trainable_convs: int = 8) -> nn.Module:
-    """trainable_convs: how many of the 13 convolutions, counted from the end, are trained."""
-    return _vgg("vgg16", pretrained, channels, size, trainable_convs)
+def vgg16(
+    *, pretrained: bool, channels: int = 3, size: int = 224, trainable_convs: int = 8, pool: int = 7
+) -> nn.Module:
+    """trainable_convs: how many of the 13 convolutions, counted from the end, are trained; pool: see `Vgg`."""
+    return Vgg("vgg16", pretrained, channels, size, trainable_convs, pool)
 
 
-def vgg16_bn(*, pretrained: bool, channels: int = 3, size: int = 224, trainable_convs: int = 8) -> nn.Module:
+def vgg16_bn(
+    *, pretrained: bool, channels: int = 3, size: int = 224, trainable_convs: int = 8, pool: int = 7
+) -> nn.Module:
     """`vgg16` with batch normalisation after each convolution."""
-    return _vgg("vgg16_bn", pretrained, channels, size, trainable_convs)
-
-
-def _vgg(name: str, pretrained: bool, channels: int, size: int, trainable_convs: int) -> nn.Module:
-    if size < 32:
-        raise ValueError(f"size: expected at least 32, got {size}")
-    return Vgg(name, pretrained, channels, trainable_convs)
+    return Vgg("vgg16_bn", pretrained, channels, size, trainable_convs, pool)
