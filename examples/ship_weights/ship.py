@@ -1,9 +1,10 @@
 """From a training folder to the weights that travel in the package: packed, calibrated, judged, with their card.
 
-    python ship.py runs/fast-8class FER2013 shipped/fast-8class             # figures of PublicTest alone
-    python ship.py runs/fast-8class FER2013 shipped/fast-8class --test      # opens PrivateTest: once, at the end
+    python ship.py runs/fast-8class FER2013 shipped/fast-8class             # figures of the choosing faces alone
+    python ship.py runs/fast-8class FER2013 shipped/fast-8class --test      # opens the test part: once, at the end
 
-FER2013 is the folder that the training read. Everything is measured on the packed form.
+The folder that is written has the name of the weights. FER2013 is what the training read; --split is named where the
+training named one. Everything is measured on the packed form.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ import numpy as np
 import onnxruntime
 from speed import milliseconds
 
-from facemotion import Evaluator, read_data
+from facemotion import Evaluator, Recipe
 from facemotion.classifier import Classifier
 from facemotion.evaluation.calibrate import calibrate
-from facemotion.recipes.recipe import Recipe
+from facemotion.training.setup import read_samples, training_data
 
 if TYPE_CHECKING:
     from facemotion import Report
+    from facemotion.data.samples import Samples
 
-DESCRIPTION = {
-    "fer7": "The seven emotions of the FER-2013 challenge, in real time; trained on from fast-8class.",
-    "ferplus8": "Eight emotions as ten people voted on FER-2013's faces (FER+), in real time.",
+DESCRIPTIONS = {
+    "fast-7class": "The seven emotions of the FER-2013 challenge, in real time; trained on from fast-8class.",
+    "fast-8class": "Eight emotions as ten people voted on FER-2013's faces (FER+), in real time.",
+    "vgg16-5class": "VGG16 on five emotions of the FER-2013 challenge, for those who come from the robot-face project.",
+    "cnn-7class": "The custom CNN of the FER2013 project on the seven emotions of the challenge.",
+    "cnn4-7class": "Four convolutions on the seven emotions of the challenge, as in the 4-layer CNN project.",
 }
+# by which rules weights are judged that learnt by one
+RULES = {None: (None,), "soft": ("majority", "plurality"), "majority": ("majority", None)}
 LIMITS = """
 ## What it can't do
 
@@ -52,22 +59,28 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--split", help="the split that the training was given, of which it put a part aside")
+    parser.add_argument("--weights", type=Path, help="what ships, where it is not the run's own best")
+    parser.add_argument("--rank", type=int, help="make big linear layers two thin ones")
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
-    trained = Classifier.load(options.run / "best")
-    labels = "fer7" if "contempt" not in trained.labels else "ferplus8"
-    rules = (None,) if labels == "fer7" else ("majority", "plurality")
+    recipe = Recipe.load(options.run / "recipe.toml")
+    rules = RULES[recipe.label_rule]
+    by_rule = recipe.override({"label_rule": rules[0]} if rules[0] else {})
+    training, choosing = training_data(read_samples(options.data, by_rule, options.split), None, by_rule)
+    chosen_on = "PublicTest" if options.split is None else f"{recipe.val_share:.0%} of {options.split}"
+    trained = Classifier.load(options.weights or options.run / "best")
     with tempfile.TemporaryDirectory() as folder:
-        packed = pack(trained, options.data, rules[0], Recipe.load(options.out.name))
-        packed.save(folder)
-        calibrate(folder, options.data, options.out, split="PublicTest", label_rule=rules[0])
-    describe(options.out, labels)
-    metrics = [judge(options.out, options.data, "PublicTest", rule)[0] for rule in rules]
+        pack(trained, choosing, chosen_on, options).save(folder)
+        calibrate(folder, choosing, options.out)
+    describe(options.out, "FER-2013" if rules[0] is None else "FER+", chosen_on, options.split)
+    metrics = [judge(options.out, choosing, chosen_on, rules[0])[0]]
     report = None
     if options.test:
-        for rule in reversed(rules):
-            flipped = judge(options.out, options.data, "PrivateTest", rule, tta="flip")[0]
-            single, report = judge(options.out, options.data, "PrivateTest", rule, training=True)
+        splits = ("PrivateTest",) if options.split is None else ("PrivateTest", "PublicTest/PrivateTest")
+        for rule, split in ((rule, split) for rule in reversed(rules) for split in splits):
+            flipped = judge(options.out, options.data, split, rule, tta="flip")[0]
+            single, report = judge(options.out, options.data, split, rule, training=training)
             metrics += [single, flipped]
     write(options.out, metrics, report)
     for each in metrics:
@@ -75,26 +88,32 @@ def main() -> None:
     print_entry(options.out)
 
 
-def pack(trained: Classifier, data: Path, rule: str | None, recipe: Recipe) -> Classifier:
-    """int8, judged on PublicTest; framed as the recipe says, which training on ready crops has no part in."""
-    samples = read_data(data, split="PublicTest", label_rule=rule).restrict(trained.labels)
-    crops = samples.crops(trained.config.input, np.arange(len(samples)))
-    config = dataclasses.replace(trained.config, input=recipe.input)
-    name = "PublicTest" if rule is None else f"PublicTest ({rule})"
-    return Classifier(trained.net, config).packed(judge=crops, truth=samples.targets, judged_on=name)
+def pack(trained: Classifier, choosing: Samples, judged_on: str, options: argparse.Namespace) -> Classifier:
+    """int8; framed as the recipe of the package says, which training on ready crops has no part in."""
+    crops = choosing.crops(trained.config.input, np.arange(len(choosing)))
+    config = dataclasses.replace(trained.config, input=Recipe.load(options.out.name).input)
+    whole = Classifier(trained.net, config)
+    return whole.packed(options.rank, judge=crops, truth=choosing.targets, judged_on=judged_on)
 
 
 def judge(
-    weights: Path, data: Path, split: str, rule: str | None, *, tta: Any = None, training: bool = False
+    weights: Path,
+    data: Samples | Path,
+    split: str,
+    rule: str | None,
+    *,
+    tta: Any = None,
+    training: Samples | None = None,
 ) -> tuple[dict[str, Any], Report]:
     """The figures of a split as config.json keeps them, and the whole report."""
+    choosing = not isinstance(data, Path)
     report = Evaluator(weights, device="cpu").evaluate(
         data,
-        split=split,
+        split=None if choosing else split,
         label_rule=rule,
         tta=tta,
-        training_data=data if training else None,
-        allow_selected_split=split == "PublicTest",
+        training_data=training,
+        allow_selected_split=choosing,
     )
     assert report.accuracy is not None and report.accuracy_ci95 is not None
     told: dict[str, Any] = {"data": "FER-2013" if rule is None else "FER+", "split": split}
@@ -102,25 +121,29 @@ def judge(
     told |= {"tta": tta} if tta else {}
     low, high = report.accuracy_ci95
     told |= {"count": report.count, "accuracy": report.accuracy, "ci95": f"{low:.4f} to {high:.4f}"}
-    told |= {"macro_f1": report.macro_f1, "ece": report.ece}
+    told |= {"macro_f1": report.macro_f1, "weighted_f1": report.weighted_f1, "ece": report.ece}
+    if choosing:
+        told["fingerprint"] = report.data_fingerprint
     if report.leak:
         told |= {"accuracy_without_copies": report.leak.without_exact["accuracy"]}
     return told, report
 
 
-def describe(folder: Path, labels: str) -> None:
+def describe(folder: Path, data: str, chosen_on: str, split: str | None) -> None:
     """What the weights are and come from, in words that do not tell of this machine; and how fast they are."""
     classifier = Classifier.load(folder, device="cpu")
     alone, together = milliseconds(classifier, 1), milliseconds(classifier, 16)
+    engine = f"onnxruntime {onnxruntime.__version__}" if classifier.config.backbone == "fast" else "torch"
+    origin = {"data": "FER-2013"} if split is None else {"data": "FER-2013", "split": split}
     classifier.config = dataclasses.replace(
         classifier.config,
-        description=DESCRIPTION[labels],
+        description=DESCRIPTIONS[folder.name],
         licence="MIT",
-        trained_on=tuple(each | {"data": "FER-2013"} for each in classifier.config.trained_on),
-        chosen_on="FER-2013 PublicTest" if labels == "fer7" else "FER+ PublicTest",
+        trained_on=tuple(each | origin for each in classifier.config.trained_on),
+        chosen_on=f"{data} {chosen_on}",
         metrics=(),
         speed_ms=round(alone, 2),
-        speed_on=f"one thread, onnxruntime {onnxruntime.__version__}; in batches of 16 {together:.2f} ms a face",
+        speed_on=f"one thread, {engine}; in batches of 16 {together:.2f} ms a face",
     )
     classifier.save(folder, name=folder.name)
 
