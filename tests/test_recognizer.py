@@ -187,7 +187,7 @@ def test_export(recognizer: EmotionRecognizer, tmp_path: Path) -> None:
 
 def test_weights_that_are_still_to_come_are_never_replaced_by_untrained_ones() -> None:
     with pytest.raises(UnknownNameError, match="is planned and not in facemotion"):
-        EmotionRecognizer.from_pretrained("vgg16-5class")
+        EmotionRecognizer.from_pretrained("resnet50-5class")
     assert len(EmotionRecognizer.from_pretrained().labels) == 8
 
 
