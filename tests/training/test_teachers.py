@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from facemotion import Recipe
+from facemotion.data.samples import Samples
+from facemotion.training.teachers import Teacher
+from facemotion.training.trainer import Trainer
+
+
+class Recorder(nn.Module):
+    """Says of every crop what it is, and notes what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        self.seen.append(pixels)
+        return torch.tensor([[10.0, 11.0, 12.0]]).expand(len(pixels), -1)
+
+
+@pytest.mark.parametrize("size", [8, 16, 24])
+def test_a_teacher_sees_its_own_size_and_is_asked_for_the_labels_of_its_student(size: int) -> None:
+    net = Recorder()
+    half = torch.zeros(2, 1, size, size)
+    half[:, :, :, size // 2 :] = 1
+    assert Teacher(net, 16, [2, 0])(half).tolist() == [[12, 10], [12, 10]]
+    [seen] = net.seen
+    assert seen.shape == (2, 1, 16, 16)
+    assert seen[..., :7].max() == 0 and seen[..., 9:].min() == 1
+
+
+@pytest.mark.parametrize(("precision", "half"), [("fp32", False), ("bf16", True)])
+def test_teachers_work_in_the_precision_of_the_training(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch, precision: str, half: bool
+) -> None:
+    Trainer(recipe, out=out / "a", epochs=1).fit(train, val)
+    asked: list[bool] = []
+    forward = Teacher.forward
+
+    def noting(self: Teacher, pixels: Tensor) -> Tensor:
+        asked.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, pixels)
+
+    monkeypatch.setattr(Teacher, "forward", noting)
+    learning = recipe.override({"distill.teachers": [str(out / "a" / "best")], "precision": precision, "epochs": 1})
+    Trainer(learning, out=out / "b").fit(train, val)
+    assert asked and set(asked) == {half}
