@@ -34,7 +34,6 @@ DESCRIPTIONS = {
     "fast-8class": "Eight emotions as ten people voted on FER-2013's faces (FER+), in real time.",
     "vgg16-5class": "VGG16 on five emotions of the FER-2013 challenge, for those who come from the robot-face project.",
     "cnn-7class": "The custom CNN of the FER2013 project on the seven emotions of the challenge.",
-    "cnn4-7class": "Four convolutions on the seven emotions of the challenge, as in the 4-layer CNN project.",
 }
 # by which rules weights are judged that learnt by one
 RULES = {None: (None,), "soft": ("majority", "plurality"), "majority": ("majority", None)}
@@ -82,7 +81,7 @@ def main() -> None:
             flipped = judge(options.out, options.data, split, rule, tta="flip")[0]
             single, report = judge(options.out, options.data, split, rule, training=training)
             metrics += [single, flipped]
-    write(options.out, metrics, report)
+    write(options.out, metrics, report, options.data)
     for each in metrics:
         print(each)
     print_entry(options.out)
@@ -148,8 +147,8 @@ def describe(folder: Path, data: str, chosen_on: str, split: str | None) -> None
     classifier.save(folder, name=folder.name)
 
 
-def write(folder: Path, metrics: list[dict[str, Any]], report: Report | None) -> None:
-    """The folder once more, with its figures and the whole card."""
+def write(folder: Path, metrics: list[dict[str, Any]], report: Report | None, data: Path) -> None:
+    """The folder once more, with its figures and the whole card, where no path tells of this machine."""
     classifier = Classifier.load(folder, device="cpu")
     classifier.config = dataclasses.replace(classifier.config, metrics=tuple(metrics))
     classifier.save(folder, name=folder.name)
@@ -159,9 +158,10 @@ def write(folder: Path, metrics: list[dict[str, Any]], report: Report | None) ->
         with tempfile.TemporaryDirectory() as scratch:
             report.save(scratch)
             body = Path(scratch, "report.md").read_text("utf-8").split("\n", 1)[1]
+        shown = "FER2013" if data.is_dir() else f"FER2013/{data.name}"
         # the pictures stay behind, and single faces are nobody's business
         body = body.partition("\n## Mistakes")[0].replace("\n## ", "\n### ")
-        text += "\n## Report on the test part\n" + body.replace(str(folder), folder.name)
+        text += "\n## Report on the test part\n" + body.replace(str(folder), folder.name).replace(str(data), shown)
     card.write_text(text.rstrip() + "\n" + LIMITS, "utf-8")
 
 

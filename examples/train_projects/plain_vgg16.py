@@ -41,7 +41,8 @@ def main() -> None:
     crops = torch.rand(8, spec.channels, spec.size, spec.size)
     with torch.no_grad():
         difference = (net(crops) - trained.net.eval()(crops)).abs().max()
-    print(f"largest difference of a logit: {difference:.1e}")
+    if difference > 1e-3:
+        raise SystemExit(f"{weights}: its logits differ from those of the plain network by {difference:.1e}")
     save_network(net, config, out)
 
 
