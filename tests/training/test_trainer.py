@@ -46,8 +46,9 @@ def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Sa
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
     assert float(rows[-1]["val_accuracy"]) == pytest.approx(history.epochs[-1].val_accuracy, abs=1e-5)
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert len(seen) == 6 * 6
-    assert (seen[5].epoch, seen[5].faces, seen[5].total) == (1, 192, 192)
+    assert len(seen) == 6 * (6 + 1)
+    assert (seen[6].epoch, seen[6].faces, seen[6].total) == (1, 192, 192)
+    assert [each.validation for each in seen if each.judged] == [row.val_accuracy for row in history.epochs]
 
     judged = Classifier.load(out / "best", device="cpu")
     accuracy = (judged.probabilities(val.crops(recipe.input)).argmax(axis=1) == val.targets).mean()

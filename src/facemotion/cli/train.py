@@ -87,8 +87,7 @@ class _Line:
             click.echo(err=True)
 
     def __call__(self, now: Progress) -> None:
-        done = now.faces >= now.total
-        if self._silent or (not done and (not self._terminal or time.monotonic() - self._shown < 0.1)):
+        if self._silent or (not now.judged and (not self._terminal or time.monotonic() - self._shown < 0.1)):
             return
         self._shown = time.monotonic()
         left = (now.total * (now.epochs - now.epoch + 1) - now.faces) / max(now.faces_per_second, 1e-9)

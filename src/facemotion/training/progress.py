@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands, after each step.
+    """Where a training stands, after each step, and once more when an epoch has been judged.
 
-    faces: how many this epoch has seen, of `total`. validation: the accuracy of the epoch before, if there was one.
+    faces: how many this epoch has seen, of `total`. validation: the accuracy of this epoch where it has been `judged`,
+    else of the epoch before, if there was one.
     """
 
     epoch: int
@@ -20,6 +21,7 @@ class Progress:
     accuracy: float
     faces_per_second: float
     validation: float | None = None
+    judged: bool = False
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Sums:
     right: int = 0
     seconds: float = 0.0
 
-    def standing(self, epoch: int, epochs: int, total: int, validation: float | None) -> Progress:
+    def standing(self, epoch: int, epochs: int, total: int, validation: float | None, judged: bool) -> Progress:
         """This as it is told: means instead of sums."""
         return Progress(
             epoch,
@@ -43,6 +45,7 @@ class Sums:
             self.right / self.faces,
             self.rate,
             validation,
+            judged,
         )
 
     @property
