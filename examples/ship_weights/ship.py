@@ -33,7 +33,10 @@ DESCRIPTIONS = {
     "fast-7class": "The seven emotions of the FER-2013 challenge, in real time; trained on from fast-8class.",
     "fast-8class": "Eight emotions as ten people voted on FER-2013's faces (FER+), in real time.",
     "vgg16-5class": "VGG16 on five emotions of the FER-2013 challenge, for those who come from the robot-face project.",
+    "vgg16-7class": "VGG16 on the seven emotions of the challenge, for those who come from the VGG16 pipeline.",
+    "resnet50-5class": "ResNet50 on anger, fear, happiness, sadness and a neutral face, as FER+'s voters saw them.",
     "cnn-7class": "The custom CNN of the FER2013 project on the seven emotions of the challenge.",
+    "cnn4-7class": "The network of the 4-layer CNN project on the seven emotions of the challenge.",
 }
 # by which rules weights are judged that learnt by one
 RULES = {None: (None,), "soft": ("majority", "plurality"), "majority": ("majority", None)}
