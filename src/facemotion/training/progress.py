@@ -34,7 +34,7 @@ class Sums:
     right: int = 0
     seconds: float = 0.0
 
-    def standing(self, epoch: int, epochs: int, total: int, validation: float | None, judged: bool) -> Progress:
+    def standing(self, epoch: int, epochs: int, total: int, validation: float | None) -> Progress:
         """This as it is told: means instead of sums."""
         return Progress(
             epoch,
@@ -45,7 +45,6 @@ class Sums:
             self.right / self.faces,
             self.rate,
             validation,
-            judged,
         )
 
     @property

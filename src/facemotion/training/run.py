@@ -127,10 +127,10 @@ class Run:
                 saved = time.monotonic()
         self._finish_epoch(number, lr=self._loop.rate.at(recipe, float(number)))
 
-    def _standing(self, number: int, judged: bool = False) -> Progress:
+    def _standing(self, number: int) -> Progress:
         last = self.history.epochs[-1].val_accuracy if self.history.epochs else None
         total = min(len(self._loader) * self._recipe.batch_size, len(self._training))
-        return self._sums.standing(number + 1, self._recipe.epochs, total, last, judged)
+        return self._sums.standing(number + 1, self._recipe.epochs, total, last)
 
     def _stop_if_asked(self, where: str) -> None:
         if not self._together.any(self._interrupts.caught is not None, self._device):
@@ -173,7 +173,7 @@ class Run:
             faces_per_second=sums.rate,
         )
         better = history.add(row, result.score(recipe.best), recipe.stop)
-        standing = self._standing(number, judged=True)
+        standing = dataclasses.replace(self._standing(number), judged=True)
         if better:
             self._keep_best(result)
         self._loop.rate.after_epoch(recipe, result.loss)
