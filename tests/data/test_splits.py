@@ -54,6 +54,20 @@ def test_large_groups_go_to_both_sides_and_single_samples_fill_the_share() -> No
     assert 1.5 < np.mean(large) < 2.7
 
 
+def test_a_picture_stays_on_its_side_in_other_company() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (2000, 8, 8), np.uint8)
+    targets, others = random.integers(0, 7, (2, 2000))
+    everything = Samples.from_arrays(images, targets, "fer7")
+    side = dict(zip(everything.digests.tolist(), split_samples(everything, 0.1).splits, strict=True))
+    five, half = everything.restrict("basic5"), everything.subset(np.arange(1000))
+    relabelled = Samples.from_arrays(images, others, "fer7")
+    for company, at_most in ((five, 0), (half, 0.04), (relabelled, 0.04)):
+        split = split_samples(company, 0.1)
+        moved = [side[digest] != now for digest, now in zip(split.digests.tolist(), split.splits, strict=True)]
+        assert np.mean(moved) <= at_most
+
+
 def test_the_seed_decides(drawn: Drawn) -> None:
     samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
     first, again, other = (split_samples(samples, 0.25, seed).splits for seed in (1, 1, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -27,40 +28,46 @@ def split_samples(
 ) -> Samples:
     """The samples with new splits: of each class this share goes to the second name, the rest to the first.
 
-    The same samples and seed give the same split. No group sits on both sides; without `groups` these are the copies of
-    a picture, near ones too. A column can be one as well: `groups=samples.columns["person"]`.
+    A picture and the seed decide on which side it is, so it stays there, but for a few at the edge of the share, in
+    whatever company: with some classes left out, or with more pictures. No group sits on both sides; without `groups`
+    these are the copies of a picture, near ones too. A column can be one as well: `groups=samples.columns["person"]`.
     """
     if not 0 < share < 1:
         raise ValueError(f"share: expected a number between 0 and 1, got {share!r}")
-    member = copy_groups(samples) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    if len(member) != len(samples):
-        raise ValueError(f"groups: expected {len(samples)} of them, got {len(member)}")
-    aside = _choose(samples, np.asarray(member, np.int64), share, np.random.default_rng(seed))
+    given = copy_groups(samples) if groups is None else np.asarray(groups)
+    if len(given) != len(samples):
+        raise ValueError(f"groups: expected {len(samples)} of them, got {len(given)}")
+    names_of, member = np.unique(given, return_inverse=True)
+    if groups is None:
+        keys = [""] * len(names_of)
+        for group, digest in sorted(zip(member.tolist(), samples.digests.tolist(), strict=True), reverse=True):
+            keys[group] = digest.hex()
+    else:
+        keys = [str(name) for name in names_of.tolist()]
+    aside = _choose(samples, member, share, np.array([_draw(key, seed) for key in keys]))
     return samples.with_splits(np.where(aside, names[1], names[0]))
 
 
-def _choose(
-    samples: Samples, member: NDArray[np.int64], share: float, random: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Which samples are put aside. Large groups are placed first, since single samples fill any gap that is left."""
+def _draw(key: str, seed: int) -> float:
+    """A number from 0 to 1 that only the key and the seed decide."""
+    return int.from_bytes(hashlib.blake2b(f"{seed} {key}".encode(), digest_size=8).digest()) / 2**64
+
+
+def _choose(samples: Samples, member: NDArray[np.int64], share: float, draws: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which samples are put aside: groups whose draw is below the share, large ones first, then by draw to fill up."""
     counts = np.bincount(samples.targets, minlength=len(samples.labels))
     # every class that can has a sample on both sides
     missing = np.clip(np.rint(counts * share), np.minimum(counts // 2, 1), np.maximum(counts - 1, 0)).astype(np.int64)
     order = np.argsort(member, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(member[order])) + 1) if len(order) else []
-    groups = [groups[index] for index in random.permutation(len(groups))]
-    groups.sort(key=len, reverse=True)
+    below = draws < share
+    turn = sorted(range(len(groups)), key=lambda each: (not below[each], -len(groups[each]) * below[each], draws[each]))
     aside = np.zeros(len(samples), bool)
-    left = counts.astype(np.float64)
-    for group in groups:
+    for group in (groups[each] for each in turn):
         needs = np.bincount(samples.targets[group], minlength=len(counts))
-        touched = np.flatnonzero(needs)
-        # with the chance at which the classes still need it, so that large groups are on both sides too
-        chance = (missing[touched] / left[touched]).min()
-        if (needs[touched] <= missing[touched]).all() and random.random() < chance:
+        if (needs <= missing).all():
             aside[group] = True
             missing -= needs
-        left -= needs
     return aside
 
 
