@@ -185,9 +185,9 @@ def test_export(recognizer: EmotionRecognizer, tmp_path: Path) -> None:
     assert onnxruntime.InferenceSession(tmp_path / "net.onnx").get_outputs()[0].shape[1] == 7
 
 
-def test_weights_that_are_still_to_come_are_never_replaced_by_untrained_ones() -> None:
-    with pytest.raises(UnknownNameError, match="is planned and not in facemotion"):
-        EmotionRecognizer.from_pretrained("resnet50-5class")
+def test_weights_without_a_name_are_never_replaced_by_others() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'vgg16-5class'"):
+        EmotionRecognizer.from_pretrained("vgg19-5class")
     assert len(EmotionRecognizer.from_pretrained().labels) == 8
 
 

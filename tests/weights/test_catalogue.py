@@ -35,13 +35,6 @@ def test_an_entry_is_complete_and_its_files_are_true(entry: Entry) -> None:
         assert entry.metrics
 
 
-def test_what_is_planned_is_not_there_and_says_so() -> None:
-    assert not set(catalogue().planned) & set(catalogue().entries)
-    for name in catalogue().planned:
-        with pytest.raises(UnknownNameError, match=f"'{name}' is planned and not in facemotion"):
-            catalogue().find(name)
-
-
 def test_a_detector_is_no_emotion_weights() -> None:
     with pytest.raises(UnknownNameError):
         catalogue().find("yunet", "emotion")

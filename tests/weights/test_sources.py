@@ -124,7 +124,7 @@ def stand_in(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catal
         labels=("angry", "happy", "neutral", "sad", "surprise"),
         metrics={"accuracy": 0.71},
     )
-    made = Catalogue({entry.name: entry}, planned=("soon-7class",))
+    made = Catalogue({entry.name: entry})
     monkeypatch.setattr(sources, "catalogue", lambda: made)
     return made
 
@@ -152,8 +152,6 @@ def test_the_catalogue_is_believed_and_not_the_folder(hub: Hub, stand_in: Catalo
 def test_names_that_nothing_answers_to(stand_in: Catalogue) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'mine-5class'"):
         resolve("mine-4class")
-    with pytest.raises(UnknownNameError, match="'soon-7class' is planned and not in facemotion"):
-        resolve("soon-7class")
     with pytest.raises(WeightsError, match="revision is for owner/repo"):
         resolve("mine-5class", revision="main")
     for name in ("./mine", "/nowhere/at/all", "a/b/c", "~/nothing-here", "", "../no-such-folder/x"):

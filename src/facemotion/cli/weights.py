@@ -29,9 +29,6 @@ def list_command() -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    planned = catalogue().planned
-    if planned:
-        click.echo(f"Planned, not in this version: {', '.join(planned)}", err=True)
 
 
 def _row(info: WeightsInfo) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facemotion.errors import ConfigError, UnknownNameError
-from facemotion.version import __version__
 
 Kind = Literal["emotion", "detector"]
 
@@ -89,28 +88,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The entries by name, and the names that are planned and not there yet."""
+    """The entries by name."""
 
     entries: Mapping[str, Entry]
-    planned: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Catalogue:
         """The catalogue of a TOML file; what travels with it lies beside it, under files/."""
         values = tomllib.loads(path.read_text("utf-8"))
         entries = {name: _entry(name, each, path.parent / "files") for name, each in values["weights"].items()}
-        return cls(entries, tuple(values.get("planned", ())))
+        return cls(entries)
 
     def names(self, kind: Kind | None = None) -> list[str]:
         return [entry.name for entry in self.entries.values() if kind in (None, entry.kind)]
 
     def find(self, name: str, kind: Kind | None = None) -> Entry:
-        """The entry of that name; an UnknownNameError names the nearest, or says that it is still to come."""
+        """The entry of that name; an UnknownNameError names the nearest."""
         if name in self.names(kind):
             return self.entries[name]
         hint = "A weights folder or owner/repo of the hub will do as well; `facemotion weights list` shows all."
-        if name in self.planned:
-            hint = f"{name!r} is planned and not in facemotion {__version__} yet. {hint}"
         raise UnknownNameError("set of weights", name, self.names(kind), hint)
 
 
