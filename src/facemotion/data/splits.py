@@ -37,14 +37,11 @@ def split_samples(
     given = copy_groups(samples) if groups is None else np.asarray(groups)
     if len(given) != len(samples):
         raise ValueError(f"groups: expected {len(samples)} of them, got {len(given)}")
-    names_of, member = np.unique(given, return_inverse=True)
-    if groups is None:
-        keys = [""] * len(names_of)
-        for group, digest in sorted(zip(member.tolist(), samples.digests.tolist(), strict=True), reverse=True):
-            keys[group] = digest.hex()
-    else:
-        keys = [str(name) for name in names_of.tolist()]
-    aside = _choose(samples, member, share, np.array([_draw(key, seed) for key in keys]))
+    member = np.unique(given, return_inverse=True)[1]
+    marks = [each.hex() for each in samples.digests.tolist()] if groups is None else map(str, given.tolist())
+    # what a group is drawn by: its name, or the least of its pictures' hashes, which comes last here
+    keys = dict(sorted(zip(member.tolist(), marks, strict=True), reverse=True))
+    aside = _choose(samples, member, share, np.array([_draw(keys[group], seed) for group in range(len(keys))]))
     return samples.with_splits(np.where(aside, names[1], names[0]))
 
 
