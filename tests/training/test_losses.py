@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from training_patterns import patterns
 
-from facemotion.recipes.recipe import Distill, Loss
+from facemotion.recipes.recipe import Distill, Loss, Recipe
 from facemotion.training.losses import Objective
 
 LOGITS = torch.randn((6, 3), generator=torch.Generator().manual_seed(0))
@@ -19,7 +19,8 @@ UNEVEN = patterns(96, 1).subset([index for index in range(96) if index % 3 == 0 
 
 
 def loss(settings: Loss, targets: Tensor, distill: Distill | None = None, *teachers: nn.Module) -> float:
-    return float(Objective(settings, distill or Distill(), UNEVEN, teachers)(LOGITS, targets, LOGITS))
+    recipe = Recipe(loss=settings, distill=distill or Distill())
+    return float(Objective(recipe, UNEVEN, teachers)(LOGITS, targets, LOGITS))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

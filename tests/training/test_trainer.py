@@ -280,7 +280,7 @@ def test_layers_that_a_backbone_keeps_still_stand_still(recipe: Recipe, train: S
     net, _ = starting_network(recipe, train.labels)
     net.backbone.stem.requires_grad_(False)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    loop = Loop(net, Objective(recipe.loss, recipe.distill, train), recipe, torch.device("cpu"), Processes())
+    loop = Loop(net, Objective(recipe, train), recipe, torch.device("cpu"), Processes())
     loop.step(next(iter(Loader(train, recipe.input, batch_size=32).epoch(0))), 0.1)
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert changed

@@ -35,7 +35,8 @@ _ORDER, _AUGMENT = 0, 1
 class Batch:
     """What a network is fed.
 
-    images: (n, C, S, S) float32, normalised. targets: (n, K) float32, each row a share of every label, summing to 1.
+    images: (n, C, S, S) float32, normalised. targets: (n, K) float32, each row a share of every label, summing to 1;
+    those of second labels follow, where the loader has any.
     labels: (n,) int64, the samples' own labels before any mixing. indices: (n,) their positions in the samples.
     size: how many samples the batch has over all processes.
     """
@@ -50,6 +51,7 @@ class Batch:
 class Loader:
     """The batches of samples, an epoch at a time: `for batch in loader.epoch(3): ...`.
 
+    second: (samples, K) shares of other labels, for a second head.
     augment: a recipe's augmentation; without it pictures are only fitted, exactly as inference does it.
     sampling: "order", "shuffle", or "balanced", which takes every class equally often.
     workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
@@ -65,6 +67,7 @@ class Loader:
         *,
         batch_size: int,
         seed: int = 0,
+        second: NDArray[np.float32] | None = None,
         augment: Augment | None = None,
         sampling: Sampling = "shuffle",
         workers: int = 1,
@@ -75,7 +78,7 @@ class Loader:
     ) -> None:
         if batch_size < 1 or workers < 0 or not 0 <= rank < world_size:
             raise ValueError(f"batch_size {batch_size}, workers {workers}, rank {rank} of {world_size} make no sense")
-        self.samples, self.spec, self.augment = samples, spec, augment
+        self.samples, self.spec, self.second, self.augment = samples, spec, second, augment
         self.batch_size, self.seed, self.sampling, self.workers = batch_size, seed, sampling, workers
         self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
         self.device = torch.device(device)
@@ -170,9 +173,15 @@ class Loader:
 
     @cached_property
     def _targets(self) -> NDArray[np.float32]:
-        if self.samples.soft is not None:
-            return self.samples.soft
-        return np.eye(len(self.samples.labels), dtype=np.float32)[self.samples.targets]
+        first = shares(self.samples)
+        return first if self.second is None else np.concatenate([first, self.second], axis=1)
+
+
+def shares(samples: Samples) -> NDArray[np.float32]:
+    """(n, K): what of every sample each label has: all of it, or its share of the votes."""
+    if samples.soft is not None:
+        return samples.soft
+    return np.eye(len(samples.labels), dtype=np.float32)[samples.targets]
 
 
 def class_weights(samples: Samples) -> NDArray[np.float32]:

@@ -65,6 +65,19 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Second:
+    """labels: other labels of the same faces, read from the same data, that a second head learns; none without them.
+
+    label_rule: how votes become these labels. share: of the loss, what this head has of it. The head is left out of the
+    weights: it is there for what the network learns with it.
+    """
+
+    labels: str | tuple[str, ...] = ()
+    label_rule: str | None = None
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Distill:
     """teachers: weights (names or folders) whose probabilities, averaged, are learnt beside the labels.
 
@@ -120,7 +133,7 @@ _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
     (
         "0 to 1",
         lambda value: 0 <= value <= 1,
-        "loss.label_smoothing distill.mix augment.crop augment.flip augment.erasing",
+        "loss.label_smoothing second.share distill.mix augment.crop augment.flip augment.erasing",
     ),
     (
         "at least 0",
@@ -174,6 +187,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     loss: Loss = field(default_factory=Loss)
+    second: Second = field(default_factory=Second)
     distill: Distill = field(default_factory=Distill)
     augment: Augment = field(default_factory=Augment)
     stop: Stop = field(default_factory=Stop)
@@ -229,8 +243,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested as in TOML; keys that are None are left out."""
-        values = dataclasses.asdict(self) | {"input": self.input.to_dict()}
-        return {key: value for key, value in values.items() if value is not None}
+        return _given(dataclasses.asdict(self) | {"input": self.input.to_dict()})
 
     def to_toml(self) -> str:
         """All keys with their values, as a training folder keeps them."""
@@ -248,12 +261,24 @@ class Recipe:
                 numbers = value if isinstance(value, tuple) else () if value is None else (value,)
                 if not all(map(is_right, numbers)):
                     raise RecipeError("out of range", f"{place}: {key}", expected, repr(value))
-        try:
-            LabelSet.of(self.labels)
-        except (ValueError, LookupError) as error:
-            raise RecipeError(str(error), f"{place}: labels") from error
-        if len(self.label_set) < 2:
-            raise RecipeError("too few labels", f"{place}: labels", "at least two", repr(self.labels))
+        _check_labels(self.labels, f"{place}: labels")
+        if self.second.labels:
+            _check_labels(self.second.labels, f"{place}: second.labels")
+
+
+def _check_labels(labels: str | tuple[str, ...], place: str) -> None:
+    try:
+        count = len(LabelSet.of(labels))
+    except (ValueError, LookupError) as error:
+        raise RecipeError(str(error), place) from error
+    if count < 2:
+        raise RecipeError("too few labels", place, "at least two", repr(labels))
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are there, in tables too: TOML has no word for nothing."""
+    tables = {key: _given(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: value for key, value in tables.items() if value is not None}
 
 
 def _folder() -> Any:

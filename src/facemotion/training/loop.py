@@ -52,6 +52,7 @@ class Loop:
         self, net: EmotionNet, objective: Objective, recipe: Recipe, device: torch.device, together: Processes
     ) -> None:
         self._recipe, self._device, self._together = recipe, device, together
+        self._classes = len(recipe.label_set)
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
         self.judged = copy.deepcopy(self.net).eval().requires_grad_(False) if recipe.ema else self.net
         self._objective = objective.to(device)
@@ -83,12 +84,13 @@ class Loop:
         self._optimizer.step()
         self._steps += 1
         self._average()
-        right = (logits.argmax(dim=1) == targets.argmax(dim=1)).sum()
+        first, truth = logits[:, : self._classes], targets[:, : self._classes]
+        right = (first.argmax(dim=1) == truth.argmax(dim=1)).sum()
         return float(loss.detach()), int(right)
 
     def validate(self, loader: Loader) -> Validation:
         """Judge the network on samples, each seen once, as inference sees it."""
-        classes = len(loader.samples.labels)
+        classes = self._classes
         # batch statistics differ between processes: those that are kept are the ones to judge
         self._together.share(self.judged.buffers())
         self.judged.eval()
@@ -98,7 +100,7 @@ class Loop:
             for batch in loader.epoch(0):
                 images, targets = self._moved(batch.images), batch.targets.to(self._device)
                 with self._autocast():
-                    logits = self.judged(images)
+                    logits = self.judged(images)[:, :classes]
                 loss += float(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
                 pairs = batch.labels * classes + logits.argmax(dim=1).cpu()
                 confusion += torch.bincount(pairs, minlength=classes * classes)

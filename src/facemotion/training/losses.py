@@ -10,24 +10,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemotion.data.loaders import class_weights
-from facemotion.recipes.recipe import Distill, Loss
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
+    from facemotion.recipes.recipe import Recipe
 
 
 class Objective(nn.Module):
     """The loss of a recipe: `objective(logits, targets, pixels)` is summed over the batch, not averaged.
 
-    teachers: networks whose averaged probabilities for the same labels are learnt beside the targets.
+    The samples' labels come first in logits and targets; what follows is a second head's.
+    teachers: networks whose averaged probabilities for the samples' labels are learnt beside the targets.
     """
 
     weights: Tensor | None
 
-    def __init__(self, loss: Loss, distill: Distill, samples: Samples, teachers: Sequence[nn.Module] = ()) -> None:
+    def __init__(self, recipe: Recipe, samples: Samples, teachers: Sequence[nn.Module] = ()) -> None:
         super().__init__()
-        self._loss, self._distill = loss, distill
-        balanced = torch.from_numpy(class_weights(samples)) if loss.class_weights == "balanced" else None
+        self._loss, self._distill, self._second = recipe.loss, recipe.distill, recipe.second
+        self._classes = len(samples.labels)
+        balanced = torch.from_numpy(class_weights(samples)) if recipe.loss.class_weights == "balanced" else None
         self.register_buffer("weights", balanced)
         self.teachers = nn.ModuleList(teachers).eval().requires_grad_(False)
 
@@ -38,7 +40,15 @@ class Objective(nn.Module):
         return self
 
     def forward(self, logits: Tensor, targets: Tensor, pixels: Tensor) -> Tensor:
-        logits = logits.float()
+        logits, second = logits.float().tensor_split([self._classes], dim=1)
+        targets, second_targets = targets.tensor_split([self._classes], dim=1)
+        first = self._first(logits, targets, pixels)
+        if not second.shape[1]:
+            return first
+        share = self._second.share
+        return (1 - share) * first + share * functional.cross_entropy(second, second_targets, reduction="sum")
+
+    def _first(self, logits: Tensor, targets: Tensor, pixels: Tensor) -> Tensor:
         own = self._own(logits, targets)
         if not self.teachers:
             return own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import math
 import time
@@ -31,6 +32,7 @@ from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
+from facemotion.training.second import add_head, first_head, second_targets
 from facemotion.training.setup import choose_precision, starting_network
 from facemotion.training.teachers import load_teachers
 
@@ -67,11 +69,16 @@ class Run:
         self._training, self._validation = training, validation
         self._together, self._interrupts, self._progress = together, interrupts, progress
         self._data = {"training": training.fingerprint, "validation": validation.fingerprint}
+        self._second = second_targets(training, recipe) if recipe.second.labels else None
+        if self._second is not None:
+            self._data["second"] = hashlib.sha256(self._second.tobytes()).hexdigest()
         self.history, self._sums = History(), Sums()
         saved = together.agree(self._found() if together.first else None)
         if saved:
             self._check_same(saved)
         net, self._config = starting_network(recipe, training.labels)
+        if self._second is not None:
+            add_head(net, self._second.shape[1])
         self._threads = torch.get_num_threads()
         self._recipe = self._resolved(saved, net)
         self._loader = self._batches(training, augmented=True)
@@ -200,7 +207,7 @@ class Run:
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
             metrics=({**self._told_of(self._validation), **figures},),
         )
-        net: EmotionNet = self._loop.judged
+        net: EmotionNet = first_head(self._loop.judged, len(self._training.labels))
         name = f"{self._out.resolve().name}/best"
         replace_folder(self._out / "best", lambda folder: save_network(net, config, folder, name=name))
 
@@ -230,7 +237,7 @@ class Run:
         changed = [
             f"{key}: {old.get(key)!r} there, {new.get(key)!r} here" for key in new | old if old.get(key) != new.get(key)
         ]
-        changed += [f"the {part} data is another" for part in self._data if saved["data"][part] != self._data[part]]
+        changed += [f"the {part} data is another" for part in self._data if saved["data"].get(part) != self._data[part]]
         if changed:
             ways = "start anew with --fresh, or choose another --out"
             raise TrainingError(f"{self._out} holds another training ({'; '.join(changed)}): {ways}")
@@ -258,7 +265,7 @@ class Run:
 
     def _objective(self) -> Objective:
         recipe, samples = self._recipe, self._training
-        return Objective(recipe.loss, recipe.distill, samples, load_teachers(recipe, samples.labels))
+        return Objective(recipe, samples, load_teachers(recipe, samples.labels))
 
     def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
         recipe = self._recipe
@@ -267,6 +274,7 @@ class Run:
             recipe.input,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
+            second=self._second if augmented else None,
             augment=recipe.augment if augmented else None,
             sampling=recipe.sampling if augmented else "order",
             rank=self._together.rank,

@@ -144,11 +144,16 @@ def _tell_what_is_taken(recipe: Recipe, config: WeightsConfig) -> None:
 
 def _new_head(net: EmotionNet, config: WeightsConfig) -> EmotionNet:
     """The same network for other labels: only the last layer is new."""
+    net.head[-1] = nn.Linear(last_layer(net).in_features, len(config.labels))
+    return net
+
+
+def last_layer(net: EmotionNet) -> nn.Linear:
+    """The layer whose outputs are the classes."""
     last = net.head[-1]
     if not isinstance(last, nn.Linear):
         raise TrainingError("the last layer of these weights is packed: it can't take other labels")
-    net.head[-1] = nn.Linear(last.in_features, len(config.labels))
-    return net
+    return last
 
 
 def choose_precision(net: EmotionNet, objective: Objective, batch: Batch, device: torch.device) -> str:
