@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from facemotion.data.samples import Samples
 
 DESCRIPTIONS = {
-    "fast-7class": "The seven emotions of the FER-2013 challenge, in real time; trained on from fast-8class.",
+    "fast-7class": "The seven emotions of the FER-2013 challenge, in real time; learnt beside the votes of FER+.",
     "fast-8class": "Eight emotions as ten people voted on FER-2013's faces (FER+), in real time.",
     "vgg16-5class": "VGG16 on five emotions of the FER-2013 challenge, for those who come from the robot-face project.",
     "vgg16-7class": "VGG16 on the seven emotions of the challenge, for those who come from the VGG16 pipeline.",

@@ -112,6 +112,8 @@ def test_a_training_with_two_heads_goes_on_and_keeps_one(faces: Path, learning: 
     best = max(row.val_accuracy for row in resumed.epochs)
     [metrics] = kept.config.metrics
     assert metrics["accuracy"] == best
+    [trained] = kept.config.trained_on
+    assert trained["second_labels"] == "ferplus8" and trained["second_label_rule"] == "soft"
 
 
 def test_other_votes_are_another_training(faces: Path, learning: Recipe, out: Path) -> None:

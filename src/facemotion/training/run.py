@@ -32,7 +32,7 @@ from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
-from facemotion.training.second import add_head, first_head, second_targets
+from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, starting_network
 from facemotion.training.teachers import load_teachers
 
@@ -203,7 +203,7 @@ class Run:
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
-            trained_on=(*self._config.trained_on, self._told_of(self._training)),
+            trained_on=(*self._config.trained_on, self._told_of(self._training) | told_of_second(self._recipe)),
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
             metrics=({**self._told_of(self._validation), **figures},),
         )

@@ -12,6 +12,7 @@ from torch import nn
 
 from facemotion.data.loaders import shares
 from facemotion.errors import FacemotionError, TrainingError
+from facemotion.labels import LabelSet
 from facemotion.training.setup import last_layer, read_samples
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ def second_targets(samples: Samples, recipe: Recipe) -> NDArray[np.float32]:
     if (found < 0).all():
         raise TrainingError(f"no second labels: those of {known.source} are of other faces; {_REMEDY}")
     return np.where(found[:, None] >= 0, shares(known)[found], np.float32(0))
+
+
+def told_of_second(recipe: Recipe) -> dict[str, str]:
+    """What weights say of the second labels that they were trained with."""
+    second = recipe.second
+    if not second.labels:
+        return {}
+    labels = LabelSet.of(second.labels)
+    told = {"second_labels": labels.name or "/".join(labels)}
+    return told | ({"second_label_rule": second.label_rule} if second.label_rule else {})
 
 
 def add_head(net: EmotionNet, classes: int) -> None:
