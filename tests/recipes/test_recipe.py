@@ -77,6 +77,10 @@ def test_what_is_written_is_what_is_read(text: str) -> None:
         ("dropout = -0.1", "my.toml: dropout: out of range: expected 0 or more and below 1, got -0.1"),
         ("seed = -1", "my.toml: seed: out of range: expected at least 0, got -1"),
         ("[schedule]\nmilestones = [3, -1]", "schedule.milestones: out of range: expected at least 0, got (3, -1)"),
+        (
+            'best = "last"\n[stop]\npatience = 3',
+            "my.toml: stop.patience: the last epoch is always the best: expected 0 with best = 'last'",
+        ),
         ("[stop]\npatience = -1", "my.toml: stop.patience: out of range: expected at least 0, got -1"),
         ("[distill]\ntemperature = 0", "my.toml: distill.temperature: out of range: expected above 0, got 0.0"),
         ("labels = ['a']", "my.toml: labels: too few labels: expected at least two, got ('a',)"),

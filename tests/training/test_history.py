@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -12,11 +13,22 @@ from training_patterns import patterns
 
 from facemotion import LabelSet, Recipe
 from facemotion.data.loaders import Loader
-from facemotion.training.history import Epoch, TensorBoard
+from facemotion.recipes.recipe import Stop
+from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.pictures import face_sheet
 from facemotion.training.trainer import Trainer
 
 ROW = Epoch(1, 0.1, 1.0, 0.5, 1.1, 0.45, 0.4, 2.0, 100.0)
+
+
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", 1), ("macro_f1", 2), ("loss", 3), ("last", 4)], ids=str)
+def test_a_recipe_says_what_the_best_epoch_is(metric: str, best: int) -> None:
+    figures = [(0.9, 0.6, 0.5), (0.8, 0.7, 0.4), (0.7, 0.5, 0.3), (0.6, 0.4, 0.6)]
+    history = History()
+    for number, (accuracy, macro_f1, loss) in enumerate(figures, start=1):
+        row = dataclasses.replace(ROW, epoch=number, val_accuracy=accuracy, val_macro_f1=macro_f1, val_loss=loss)
+        history.add(row, row.score(metric), Stop())
+    assert history.best_epoch == best
 
 
 def board(folder: Path) -> dict[str, list[int]]:
@@ -31,14 +43,14 @@ def board(folder: Path) -> dict[str, list[int]]:
 
 
 def test_tensorboard_reads_what_a_training_that_was_stopped_has_written(recipe: Recipe, out: Path) -> None:
-    class Stop(Exception):
+    class Stopped(Exception):
         pass
 
     def stop(progress: object) -> None:
         if getattr(progress, "epoch", 0) == 2:
-            raise Stop
+            raise Stopped
 
-    with pytest.raises(Stop):
+    with pytest.raises(Stopped):
         Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2), progress=stop)
     Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))
     found = board(out / "tensorboard")

@@ -162,7 +162,8 @@ class Recipe:
     val_share: the share of the training part that is put aside where no validation data is given.
     ema: decay of the weights' moving average (0 is off). clip_grad: largest norm of a gradient (0 is off).
     precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16". threads: of a process; 0 is all it may use.
-    best: the validation metric that picks the epoch. seed: decides everything that is drawn at random.
+    best: the validation metric that picks the epoch, or "last", for faces that cannot judge: the network has seen them
+    before, in the training that it starts from. seed: decides everything that is drawn at random.
     """
 
     description: str = ""
@@ -181,7 +182,7 @@ class Recipe:
     clip_grad: float = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = 0
-    best: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    best: Literal["accuracy", "macro_f1", "loss", "last"] = "accuracy"
     seed: int = 0
     input: InputSpec = field(default_factory=InputSpec)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -261,6 +262,8 @@ class Recipe:
                 numbers = value if isinstance(value, tuple) else () if value is None else (value,)
                 if not all(map(is_right, numbers)):
                     raise RecipeError("out of range", f"{place}: {key}", expected, repr(value))
+        if self.best == "last" and self.stop.patience:
+            raise RecipeError("the last epoch is always the best", f"{place}: stop.patience", "0 with best = 'last'")
         _check_labels(self.labels, f"{place}: labels")
         if self.second.labels:
             _check_labels(self.second.labels, f"{place}: second.labels")

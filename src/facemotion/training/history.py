@@ -41,6 +41,12 @@ class Epoch:
     seconds: float
     faces_per_second: float
 
+    def score(self, metric: str) -> float:
+        """What picks the best epoch; larger is better."""
+        if metric == "last":
+            return self.epoch
+        return -self.val_loss if metric == "loss" else float(getattr(self, f"val_{metric}"))
+
 
 @dataclass
 class History:

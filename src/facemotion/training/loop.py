@@ -40,10 +40,6 @@ class Validation:
         """The mean over the classes that occur."""
         return macro_f1(self.confusion)
 
-    def score(self, metric: str) -> float:
-        """The figure that picks the best epoch; larger is better."""
-        return -self.loss if metric == "loss" else float(getattr(self, metric))
-
 
 class Loop:
     """A network in training. `judged` is what is validated and kept: the moving average where there is one."""

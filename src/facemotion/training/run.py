@@ -179,7 +179,7 @@ class Run:
             seconds=sums.seconds,
             faces_per_second=sums.rate,
         )
-        better = history.add(row, result.score(recipe.best), recipe.stop)
+        better = history.add(row, row.score(recipe.best), recipe.stop)
         standing = dataclasses.replace(self._standing(number), judged=True)
         if better:
             self._keep_best(result)
