@@ -207,7 +207,9 @@ class Run:
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
             metrics=({**self._told_of(self._validation), **figures},),
         )
-        net: EmotionNet = first_head(self._loop.judged, len(self._training.labels))
+        net: EmotionNet = self._loop.judged
+        if self._second is not None:
+            net = first_head(net, len(self._training.labels))
         name = f"{self._out.resolve().name}/best"
         replace_folder(self._out / "best", lambda folder: save_network(net, config, folder, name=name))
 

@@ -62,11 +62,8 @@ def add_head(net: EmotionNet, classes: int) -> None:
 
 
 def first_head(net: EmotionNet, classes: int) -> EmotionNet:
-    """The network with its first classes alone: itself, if it has no others."""
-    both = last_layer(net)
-    if both.out_features == classes:
-        return net
-    alone = copy.deepcopy(net)
+    """A copy of the network with its first classes alone."""
+    alone, both = copy.deepcopy(net), last_layer(net)
     own = nn.Linear(both.in_features, classes, device=both.weight.device)
     _copy_rows(both, own)
     alone.head[-1] = own
