@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from facemotion.data.votes import COLUMNS
 from facemotion.errors import RecipeError, TrainingError
 from facemotion.recipes.recipe import Second
 from facemotion.training.losses import Objective
+from facemotion.training.progress import Progress
 from facemotion.training.second import add_head, first_head, second_targets
 from facemotion.training.setup import read_samples, starting_network
 from facemotion.training.trainer import Trainer
@@ -102,8 +102,8 @@ def test_the_first_head_is_what_is_kept_whole(learning: Recipe) -> None:
 def test_a_training_with_two_heads_goes_on_and_keeps_one(faces: Path, learning: Recipe, out: Path) -> None:
     whole = Trainer(learning, out=out / "whole").fit(faces)
     stopping = Trainer(learning, out=out / "parts")
-    with pytest.raises(KeyboardInterrupt):
-        stopping.fit(faces, progress=_Stop(2))
+    with pytest.raises(_Stopped):
+        stopping.fit(faces, progress=_stop)
     resumed = stopping.fit(faces)
     assert resumed.epochs[-1].val_loss == whole.epochs[-1].val_loss
     kept = Classifier.load(out / "parts" / "best")
@@ -117,8 +117,8 @@ def test_a_training_with_two_heads_goes_on_and_keeps_one(faces: Path, learning: 
 
 def test_other_votes_are_another_training(faces: Path, learning: Recipe, out: Path) -> None:
     training = Trainer(learning, out=out)
-    with pytest.raises(KeyboardInterrupt):
-        training.fit(faces, progress=_Stop(2))
+    with pytest.raises(_Stopped):
+        training.fit(faces, progress=_stop)
     votes = faces / "fer2013new.csv"
     votes.write_text(votes.read_text().replace("0,7,", "7,0,"))
     with pytest.raises(TrainingError, match="the second data is another"):
@@ -131,16 +131,14 @@ def test_two_heads_learn_otherwise_than_one(faces: Path, learning: Recipe, out: 
     assert first.epochs[-1].val_loss != one.epochs[-1].val_loss
 
 
-class _Stop:
-    """Ctrl-C after so many steps."""
+class _Stopped(Exception):
+    pass
 
-    def __init__(self, steps: int) -> None:
-        self._left = steps
 
-    def __call__(self, now: object) -> None:
-        self._left -= 1
-        if not self._left:
-            signal.raise_signal(signal.SIGINT)
+def _stop(now: Progress) -> None:
+    """A kill in the second epoch: the first is in a checkpoint."""
+    if now.epoch == 2:
+        raise _Stopped
 
 
 def test_second_labels_are_checked_like_the_first() -> None:
