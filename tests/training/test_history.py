@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from training_patterns import patterns
+from training_patterns import Stopped, patterns, stop_in_second_epoch
 
 from facemotion import LabelSet, Recipe
 from facemotion.data.loaders import Loader
@@ -43,15 +43,8 @@ def board(folder: Path) -> dict[str, list[int]]:
 
 
 def test_tensorboard_reads_what_a_training_that_was_stopped_has_written(recipe: Recipe, out: Path) -> None:
-    class Stopped(Exception):
-        pass
-
-    def stop(progress: object) -> None:
-        if getattr(progress, "epoch", 0) == 2:
-            raise Stopped
-
     with pytest.raises(Stopped):
-        Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2), progress=stop)
+        Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2), progress=stop_in_second_epoch)
     Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))
     found = board(out / "tensorboard")
     assert found.pop("augmented") == [0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from training_patterns import Stopped, same, weights
 
 from facemotion import DataError, Recipe, RecipeError, TrainingError
 from facemotion.classifier import Classifier
@@ -23,17 +23,8 @@ from facemotion.training.setup import starting_network
 from facemotion.training.trainer import Trainer
 
 
-def weights(out: Path) -> dict[str, torch.Tensor]:
-    return load_file(out / "best" / "model.safetensors")
-
-
 def table(out: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((out / "history.csv").read_text().splitlines()))
-
-
-def same(one: Path, other: Path) -> bool:
-    first, second = weights(one), weights(other)
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
@@ -70,10 +61,6 @@ def test_the_same_command_twice_gives_the_same_bytes(recipe: Recipe, train: Samp
     assert not same(out / "a", out / "c")
 
 
-class Stop(Exception):
-    """Stands for whatever ends a program in the middle of a step."""
-
-
 @pytest.mark.parametrize("after", [1, 6, 9, 12, 17])
 def test_stopped_anywhere_and_gone_on_with_it_is_the_same_training(
     recipe: Recipe, train: Samples, val: Samples, out: Path, after: int, monkeypatch: pytest.MonkeyPatch
@@ -84,9 +71,9 @@ def test_stopped_anywhere_and_gone_on_with_it_is_the_same_training(
 
     def stop(progress: Progress) -> None:
         if next(steps) == after:
-            raise Stop
+            raise Stopped
 
-    with pytest.raises(Stop):
+    with pytest.raises(Stopped):
         Trainer(recipe, out=out / "cut").fit(train, val, progress=stop)
     gone_on = Trainer(recipe, out=out / "cut").fit(train, val)
     assert same(out / "whole", out / "cut")
