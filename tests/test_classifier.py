@@ -83,6 +83,13 @@ def test_wrong_crops_are_refused(crops: np.ndarray) -> None:
         Classifier(*network()).probabilities(crops)
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_batches_hold_something(size: int) -> None:
+    net, config = network()
+    with pytest.raises(ValueError, match="batch_size: expected at least 1"):
+        Classifier(net, config).probabilities(crops_for(config), batch_size=size)
+
+
 def test_half_precision_only_on_request() -> None:
     net, config = network()
     crops = crops_for(config)

@@ -144,9 +144,11 @@ def test_crops_that_are_faces_already(recognizer: EmotionRecognizer, astronaut: 
 
 
 def test_one_picture_instead_of_several_is_explained(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
-    for single in (astronaut, "face.jpg", Path("face.jpg"), b"bytes"):
+    for single in (astronaut, Image.fromarray(astronaut), "face.jpg", Path("face.jpg"), b"bytes"):
         with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
             recognizer.classify(single)
+        with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
+            recognizer.predict_batch(single)
 
 
 def test_saved_and_read_again(recognizer: EmotionRecognizer, astronaut: np.ndarray, tmp_path: Path) -> None:

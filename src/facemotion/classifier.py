@@ -135,6 +135,8 @@ class Classifier:
 
     def probabilities(self, crops: Pixels, batch_size: int = 32) -> NDArray[np.float32]:
         """(n, K) float32 for (n, size, size, channels) uint8 crops, as `facemotion.crops.cut` gives them."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
         spec = self.config.input
         wanted = (spec.size, spec.size, spec.channels)
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != wanted:

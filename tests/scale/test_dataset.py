@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import signal
 import subprocess
@@ -139,8 +140,35 @@ def test_other_inputs_or_settings_are_refused(undisturbed: Path, faces: Path, we
         local(tmp_path / "empty", tmp_path / "new", weights)
     with pytest.raises(DataError, match="no such folder or file"):
         local(tmp_path / "absent", tmp_path / "new", weights)
+    with pytest.raises(ValueError, match="retries: expected 0 or more"):
+        local(faces, tmp_path / "new", weights, retries=-1)
     assert files(undisturbed) == before
     assert not (tmp_path / "new").exists()
+
+
+def test_names_and_tables_that_cannot_be_read_are_refused(weights: Path, tmp_path: Path) -> None:
+    folder, listed, table = tmp_path / "folder", tmp_path / "list.txt", tmp_path / "table.parquet"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.png")).touch()
+    listed.write_bytes("Käse.png".encode("latin-1"))
+    table.write_bytes(b"not a table")
+    for source in (folder, listed, table, [os.fsdecode(b"\xff.png")]):
+        with pytest.raises(DataError, match="expected Parquet, and names in UTF-8"):
+            local(source, tmp_path / "out", weights)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_failed_is_tried_again_as_the_guide_says(
+    faces: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Path("photos/bad.png").write_bytes(b"half a picture")
+    local("photos", Path("results"), weights)
+    shutil.copy(next((faces / "1").glob("*.png")), "photos/bad.png")
+    again = local(pq.read_table("results/errors")["source"].to_pylist(), Path("again"), weights)
+    assert (again.inputs, again.errors) == (1, 0)
+    assert sources(Path("again"), "faces") == ["photos/bad.png"]
 
 
 def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> None:

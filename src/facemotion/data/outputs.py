@@ -82,6 +82,14 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(len(whole))
 
+    def check(self, entry: Entry) -> None:
+        """Refuse what was done before as a face of another split or class."""
+        done = self.entries.get(entry.item)
+        if done is not None and (done.split, done.label) != (entry.split, entry.label):
+            what = f"the folder was begun with another split or class for {entry.item}; name another"
+            expected, got = (f"split {each.split or 'none'}, class {each.label}" for each in (done, entry))
+            raise DataError(what, str(self.path), expected, got)
+
     def add(self, entry: Entry) -> None:
         values = {
             key: value for key, value in asdict(entry).items() if value not in ("", None, {}, 0) or key == "label"
@@ -99,6 +107,11 @@ class FolderOutput:
 
     def __init__(self, out: Path, labels: LabelSet | None) -> None:
         self.out, self.labels = out, labels
+        folders = [safe_name(label) for label in labels or ()]
+        if len(set(folders)) < len(folders):
+            raise DataError(
+                "two labels would share a folder", str(out), "labels that differ in letters or digits", str(folders)
+            )
 
     def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
         folder = self.out / safe_name(split) if split else self.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,6 +118,9 @@ def prepare(
             rule = source.label_rule if isinstance(source, Samples) else None
             output = ArrayOutput(folder, layout, source.labels, rule, spec, done)
         count = len(source.paths) if isinstance(source, Photos) else len(source)
+        # all of them before anything is written: going on with other splits would put copies on both sides
+        for item in _items(source, read_clip, every):
+            journal.check(item.entry)
         for number, item in enumerate(_items(source, read_clip, every), start=1):
             if item.entry.item not in journal.entries:
                 entry, faces = _process(item, spec, detect, several)
@@ -153,8 +157,12 @@ def _items(source: Samples | Photos, read_clip: ReadClip | None, every: float) -
     # named from here on, an item is the same from whatever folder the work goes on
     base = f"{root if root.is_dir() else root.parent}{os.sep}"
     if isinstance(source, Samples):
+        met: Counter[str] = Counter()
         for index in range(len(source)):
-            yield _of_sample(source, index, source.place(index).removeprefix(base))
+            name = source.place(index).removeprefix(base)
+            met[name] += 1
+            # arrays that were joined have the same places, and samples may be there more than once
+            yield _of_sample(source, index, name if met[name] == 1 else f"{name} ({met[name]})")
         return
     for index, path in enumerate(source.paths):
         label = source.targets[index] if source.labels else None

@@ -13,6 +13,7 @@ from typing import BinaryIO, Literal
 from facemotion.detectors.detector import FaceDetector, automatic
 from facemotion.devices import resolve_device
 from facemotion.errors import DataError
+from facemotion.scale.arrow import pyarrow
 from facemotion.scale.engines import run_here, run_on_ray
 from facemotion.scale.job import Format, Job, Layout, check_identity, fingerprint
 from facemotion.scale.outcome import Outcome, Progress, Watch
@@ -67,13 +68,19 @@ def predict_dataset(
     for name, value in (("batch_size", batch_size), ("part_size", part_size), ("segment_seconds", segment_seconds)):
         if not value > 0:
             raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    if retries < 0:
+        raise ValueError(f"retries: expected 0 or more, got {retries}")
     if engine not in ("ray", "local") or format not in ("parquet", "csv"):
         raise ValueError(f"expected engine 'ray' or 'local' and format 'parquet' or 'csv', got {engine!r}, {format!r}")
     job = _job(out, weights, detector, device, batch_size, smooth, format, retries, threads)
     layout = job.layout
     with tempfile.TemporaryFile() as manifest:
-        parts = make_parts(find_inputs(source, column), part_size, segment_seconds)
-        extent = write_manifest(parts, manifest)
+        try:
+            parts = make_parts(find_inputs(source, column), part_size, segment_seconds)
+            extent = write_manifest(parts, manifest)
+        except (UnicodeError, pyarrow.ArrowException) as error:
+            what = "can't be read, or names a file by what no table can hold"
+            raise DataError(what, str(source), "Parquet, and names in UTF-8", str(error).splitlines()[0]) from error
         if not extent.inputs:
             raise DataError("there is no picture and no clip in it", str(source))
         _begin(layout, job, extent, manifest)
