@@ -65,4 +65,5 @@ def test_an_unknown_name_brings_the_nearest_and_all_choices() -> None:
         "no weights is named 'VGG16-5clas'; did you mean 'vgg16-5class'? There is: vgg16-5class, fast-8class. Run `x`."
     )
     assert UnknownNameError("detector", "zzz", []).nearest == []
+    assert str(UnknownNameError("detector", None, ["mini"])) == "no detector is named None. There is: mini."
     assert str(UnknownNameError("detector", "zzz", [])) == "no detector is named 'zzz'; there is no detector at all."

@@ -67,7 +67,8 @@ class UnknownNameError(FacemotionError, LookupError):
     def nearest(self) -> list[str]:
         """Up to three choices that look like the name, the likest first."""
         by_lower = {choice.lower(): choice for choice in self.choices}
-        return [by_lower[match] for match in difflib.get_close_matches(self.name.lower(), by_lower, n=3, cutoff=0.5)]
+        name = str(self.name).lower()
+        return [by_lower[match] for match in difflib.get_close_matches(name, by_lower, n=3, cutoff=0.5)]
 
     def __str__(self) -> str:
         text = f"no {self.kind} is named {self.name!r}"

@@ -91,18 +91,20 @@ def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[
 
     `result()` gives what `read_image` would give, or raises what it would raise.
     """
-    with ThreadPoolExecutor(threads, "facemotion pictures") as pool:
-        waiting: deque[Future[Pixels]] = deque()
-        try:
-            for source in sources:
-                waiting.append(pool.submit(read_image, source))
-                if len(waiting) > threads:
-                    yield waiting.popleft()
-            while waiting:
+    pool = ThreadPoolExecutor(threads, "facemotion pictures")
+    waiting: deque[Future[Pixels]] = deque()
+    try:
+        for source in sources:
+            waiting.append(pool.submit(read_image, source))
+            if len(waiting) > threads:
                 yield waiting.popleft()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for future in waiting:
+            future.cancel()
+        # nobody waits for what is being read: that may be a share that answers no more
+        pool.shutdown(wait=False)
 
 
 def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:

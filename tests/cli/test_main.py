@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +75,25 @@ frame.main([])
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 143
     assert errors == "facemotion: terminated\n"
+
+
+def test_a_read_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "nobody-writes.jpg")
+    command = [
+        sys.executable,
+        "-m",
+        "facemotion",
+        "predict",
+        str(tmp_path / "nobody-writes.jpg"),
+        "--detector",
+        "whole",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (143, "facemotion: terminated\n")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -86,6 +86,8 @@ def test_photos_without_classes_go_into_one_folder(photos: Path, tmp_path: Path)
         assert len(list((tmp_path / source.name).glob("*.png"))) == done.faces > 0
     with pytest.raises(DataError, match="faces without labels go into folders alone"):
         prepare(find_photos(photos / "happy"), tmp_path / "no", layout="npy", detect=detect_bright_squares)
+    with pytest.raises(DataError, match="no such file or folder"):
+        find_photos(photos / "absent.mp4")
     with pytest.raises(DataError, match="photos need a detector"):
         prepare(find_photos(photos / "happy"), tmp_path / "no")
 

@@ -75,7 +75,9 @@ def test_what_is_written_is_what_is_read(text: str) -> None:
         ("ema = 1", "my.toml: ema: out of range: expected 0 or more and below 1, got 1.0"),
         ("val_share = 0", "my.toml: val_share: out of range: expected above 0 and below 1, got 0.0"),
         ("dropout = -0.1", "my.toml: dropout: out of range: expected 0 or more and below 1, got -0.1"),
-        ("seed = -1", "my.toml: seed: out of range: expected at least 0, got -1"),
+        ("seed = -1", "my.toml: seed: out of range: expected 0 or more and below 2**63, got -1"),
+        (f"seed = {10**20}", "my.toml: seed: out of range"),
+        ("threads = 99999", "my.toml: threads: out of range: expected 0 to 1024, got 99999"),
         ("[schedule]\nmilestones = [3, -1]", "schedule.milestones: out of range: expected at least 0, got (3, -1)"),
         (
             'best = "last"\n[stop]\npatience = 3',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,16 @@ _FORMATS = click.Choice(["folders", "fer2013", "csv", "npy", "pack"])
 _RULES = click.Choice(["majority", "plurality", "all", "soft"])
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 _SHOWN = 10
+
+
+class _Range(click.FloatRange):
+    """Numbers in a range; `nan` is in none, though no bound keeps it out, and without an upper one `inf` would be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 @click.group(epilog="Example: facemotion data inspect fer2013.csv")
@@ -97,7 +108,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
 @click.option("--detector", metavar="NAME", help="Find the faces in photos and clips; `auto` is the usual one.")
 @click.option(
     "--margin",
-    type=click.FloatRange(-0.4, 2),
+    type=_Range(-0.4, 2),
     default=0.0,
     show_default=True,
     help="Around a found face, as a share of it.",
@@ -110,8 +121,8 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     show_default=True,
     help="What is kept of a picture with several faces.",
 )
-@click.option("--every", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Seconds between frames.")
-@click.option("--val-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="New splits train, val.")
+@click.option("--every", type=_Range(min=0), default=1.0, show_default=True, help="Seconds between frames.")
+@click.option("--val-share", type=_Range(0, 1, min_open=True, max_open=True), help="New splits train, val.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the new splits.")
 @_AS_JSON
 def prepare(

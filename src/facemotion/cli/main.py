@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
@@ -74,6 +75,10 @@ def cli(verbose: int) -> None:
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
 
 
+# what a shell makes of SIGINT and SIGTERM
+_INTERRUPTED = (130, 143)
+
+
 class _Terminated(BaseException):
     """SIGTERM, raised where the program stands, so that files are closed on the way out."""
 
@@ -86,7 +91,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a FacemotionError, 2 wrong usage, 130 or 143 interrupted."""
     signal.signal(signal.SIGTERM, _on_terminate)
     make_streams_safe()
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    if code in _INTERRUPTED:
+        # files are closed by now; the interpreter would still wait for a thread that reads what never comes
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -104,10 +115,10 @@ def _run(arguments: list[str] | None) -> int:
         return _failed(error, f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
     except (KeyboardInterrupt, click.Abort):
         click.echo("facemotion: interrupted", err=True)
-        return 130
+        return _INTERRUPTED[0]
     except _Terminated:
         click.echo("facemotion: terminated", err=True)
-        return 143
+        return _INTERRUPTED[1]
 
 
 def _failed(error: Exception, text: str) -> int:

@@ -75,8 +75,10 @@ def find_photos(source: str | os.PathLike[str], *, labels: LabelSet | None = Non
         faults = Faults(skip=skip_bad)
         label_set, paths, targets, splits = list_files(root, labels, faults)
         return Photos(paths, label_set, targets, splits, str(root), tuple(faults.found))
+    if not root.exists():
+        raise DataError("no such file or folder", str(root))
     paths = files_in(root) if root.is_dir() else [root]
-    if not root.exists() or not paths:
+    if not paths:
         raise DataError("no photo and no clip in it", str(root), "pictures or clips", "nothing")
     return Photos(paths, None, [], [], str(root))
 

@@ -128,6 +128,8 @@ class Stop:
 _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
     ("at least 1", lambda value: value >= 1, "epochs batch_size"),
     ("above 0", lambda value: value > 0, "optimizer.lr schedule.factor distill.temperature"),
+    ("0 to 1024", lambda value: 0 <= value <= 1024, "threads"),
+    ("0 or more and below 2**63", lambda value: 0 <= value < 2**63, "seed"),
     ("above 0 and below 1", lambda value: 0 < value < 1, "val_share"),
     ("0 or more and below 1", lambda value: 0 <= value < 1, "ema dropout optimizer.momentum"),
     (
@@ -138,7 +140,7 @@ _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
     (
         "at least 0",
         lambda value: value >= 0,
-        "seed threads clip_grad optimizer.weight_decay schedule.warmup_epochs schedule.patience schedule.cooldown "
+        "clip_grad optimizer.weight_decay schedule.warmup_epochs schedule.patience schedule.cooldown "
         "schedule.min_lr schedule.milestones loss.gamma augment.rotation augment.shift augment.brightness "
         "augment.contrast augment.widen augment.sharpness augment.noise augment.mixup augment.cutmix "
         "augment.plain_epochs stop.patience stop.min_delta",
