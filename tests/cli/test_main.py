@@ -32,7 +32,7 @@ def test_the_version() -> None:
     assert run("--version").stdout == f"facemotion {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["nonesuch"], ["--nonesuch"], ["doctor", "extra"]])
+@pytest.mark.parametrize("arguments", [["nonesuch"], ["--nonesuch"], ["doctor", "extra"], ["predict", ""]])
 def test_wrong_usage_is_exit_2_on_stderr(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2

@@ -13,6 +13,7 @@ from PIL import Image
 
 from facemotion import EmotionRecognizer
 from facemotion.cli.main import _run
+from facemotion.cli.pictures import find_pictures
 from facemotion.crops import cut
 
 Captured = pytest.CaptureFixture[str]
@@ -105,6 +106,32 @@ def test_two_pictures_of_one_name_get_two(photos: Path, weights: Path, tmp_path:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.png", "a.jpg"]
 
 
+def test_a_number_never_makes_the_name_of_another_picture(photos: Path) -> None:
+    shutil.copy(photos / "a.jpg", photos / "a-2.jpg")
+    given = [photos / "a.jpg", photos / "below" / "a.png", photos / "a-2.jpg", photos / "a-2.jpg", photos / "a.jpg"]
+    pictures, _ = find_pictures([str(path) for path in given], [])
+    assert [picture.path for picture in pictures] == given
+    assert [picture.name for picture in pictures] == ["a", "a-3", "a-2", "a-2-2", "a-4"]
+
+
+def test_a_folder_of_results_that_holds_the_pictures_leaves_them_in(photos: Path) -> None:
+    pictures, faults = find_pictures([str(photos / "below")], [photos])
+    assert [picture.path for picture in pictures] == [photos / "below" / "a.png"]
+    assert not faults
+    pictures, faults = find_pictures([str(photos)], [photos])
+    assert not pictures
+    assert "there is no picture in this folder but results" in str(faults[0])
+
+
+def test_a_pattern_names_each_picture_once(photos: Path) -> None:
+    (photos / "below" / "deeper").mkdir()
+    shutil.copy(photos / "a.jpg", photos / "below" / "deeper")
+    pictures, _ = find_pictures([str(photos / "**")], [])
+    found = [picture.path for picture in pictures]
+    assert photos / "below" / "deeper" / "a.jpg" in found
+    assert len(set(found)) == len(found)
+
+
 def test_bad_ones_are_reported_and_the_rest_is_done(photos: Path, weights: Path, capsys: Captured) -> None:
     (photos / "torn.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
     code = run(
@@ -126,10 +153,12 @@ def test_an_empty_folder_is_reported(tmp_path: Path, weights: Path, capsys: Capt
 
 
 def test_a_picture_is_never_written_over(photos: Path, weights: Path, capsys: Captured) -> None:
-    before = (photos / "a.jpg").read_bytes()
-    assert run(photos / "a.jpg", "--weights", weights, "--annotate", photos) == 1
-    assert "would write over" in capsys.readouterr().err
-    assert (photos / "a.jpg").read_bytes() == before
+    picture = photos / "a.jpg"
+    before = picture.read_bytes()
+    for option, place in (("--annotate", photos), ("--csv", picture)):
+        assert run(photos / "empty.png", picture, "--weights", weights, option, place) == 1
+        assert f"{option} would write over {photos}" in capsys.readouterr().err
+    assert picture.read_bytes() == before
 
 
 def test_a_folder_that_can_t_be_written_is_one_line(photos: Path, weights: Path, capsys: Captured) -> None:

@@ -151,13 +151,24 @@ def test_what_is_no_clip_is_one_line_from_a_shell(tmp_path: Path, name: str, con
     assert not (tmp_path / "a.mp4").exists()
 
 
-def test_the_clip_itself_is_never_written_over(
-    clip: tuple[Path, list[list[Box | None]]], weights: Path, capsys: Captured
-) -> None:
-    before = clip[0].read_bytes()
-    assert run(clip[0], "--weights", weights, "--annotate", clip[0]) == 1
-    assert "would write over the clip itself" in capsys.readouterr().err
-    assert clip[0].read_bytes() == before
+def test_two_outputs_are_two_files(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"read first")
+    assert run(tmp_path / "a.mp4", "--csv", tmp_path / "b.mp4", "--annotate", tmp_path / "b.mp4") == 1
+    assert "--annotate would write over" in capsys.readouterr().err
+    assert not (tmp_path / "b.mp4").exists()
+
+
+@pytest.mark.parametrize("option", ["--csv", "--annotate"])
+def test_the_clip_itself_is_never_written_over(tmp_path: Path, capsys: Captured, option: str) -> None:
+    clip, link = tmp_path / "a.mp4", tmp_path / "link.mp4"
+    clip.write_bytes(b"read first")
+    link.hardlink_to(clip)
+    for name in (clip, link):
+        assert run(clip, option, name) == 1
+        assert capsys.readouterr().err == (
+            f"facemotion: {option} would write over {name}, which is to be read; name another place\n"
+        )
+    assert clip.read_bytes() == b"read first"
 
 
 def test_wrong_usage(clip: tuple[Path, list[list[Box | None]]], capsys: Captured) -> None:

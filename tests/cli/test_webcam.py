@@ -101,6 +101,15 @@ main(["webcam", "--source", {str(clip)!r}, "--weights", {str(weights)!r}])
     assert "this OpenCV is a headless build, which has no windows: pip install opencv-python" in line
 
 
+@pytest.mark.parametrize("option", ["--csv", "--record"])
+def test_the_clip_that_is_played_is_never_written_over(tmp_path: Path, option: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"played first")
+    done = webcam("--source", tmp_path / "a.mp4", "--headless", option, tmp_path / "a.mp4")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"facemotion: {option} would write over {tmp_path / 'a.mp4'}, which is to be read")
+    assert (tmp_path / "a.mp4").read_bytes() == b"played first"
+
+
 def test_a_source_that_is_no_clip_is_one_line(weights: Path, tmp_path: Path) -> None:
     done = webcam("--weights", weights, "--source", tmp_path / "absent.mp4", "--headless")
     assert (done.returncode, done.stderr) == (1, f"facemotion: {tmp_path / 'absent.mp4'}: no such file\n")

@@ -114,6 +114,24 @@ def test_fetch_to_where_nothing_can_be_written(folder: Path, capsys: pytest.Capt
     assert "can't be written: Not a directory" in capsys.readouterr().err
 
 
+def test_fetch_never_overwrites_other_weights_or_words(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, stick, project = tmp_path / "own", tmp_path / "stick", tmp_path / "project"
+    shutil.copytree(folder, own)
+    project.mkdir()
+    (project / "README.md").write_text("# My project")
+    for place, said in ((own, "holds weights already"), (project, "is no card of weights")):
+        before = {path.name: path.read_bytes() for path in place.iterdir()}
+        assert _run(["weights", "fetch", "fast-7class", "--to", str(place)]) == 1
+        assert said in capsys.readouterr().err
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+    assert _run(["weights", "fetch", "fast-7class", "--to", str(stick)]) == 0
+    (stick / "model.safetensors").write_bytes(b"damaged")
+    assert _run(["weights", "fetch", "fast-7class", "--to", str(stick)]) == 0
+    assert Classifier.load(stick).labels == Classifier.load("fast-7class").labels
+
+
 def test_fetch_a_repository_for_a_machine_without_a_network(
     folder: Path, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import struct
 import subprocess
 import threading
@@ -251,18 +252,18 @@ def test_a_url_that_does_not_answer() -> None:
 
 
 class Streams(BaseHTTPRequestHandler):
-    """A clip at /clip.avi, and a camera that sends JPEGs for ever at /camera."""
+    """Clips, and a camera that sends JPEGs for ever at /camera."""
 
-    clip = b""
+    clips: ClassVar[dict[str, bytes]] = {}
     sent = 0
 
     def do_GET(self) -> None:
         self.send_response(200)
-        if self.path == "/clip.avi":
-            self.send_header("Content-Length", str(len(self.clip)))
+        if self.path in self.clips:
+            self.send_header("Content-Length", str(len(self.clips[self.path])))
             self.end_headers()
             with contextlib.suppress(OSError):
-                self.wfile.write(self.clip)
+                self.wfile.write(self.clips[self.path])
             return
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
         self.end_headers()
@@ -280,7 +281,9 @@ class Streams(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    Streams.clip, Streams.sent = write(tmp_path / "served.avi", 30).read_bytes(), 0
+    jpegs = [cv2.imencode(".jpg", picture(index))[1].tobytes() for index in range(30)]
+    Streams.clips = {"/clip.avi": write(tmp_path / "served.avi", 30).read_bytes(), "/bare.mjpg": b"".join(jpegs)}
+    Streams.sent = 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Streams) as http:
         http.daemon_threads = True
         threading.Thread(target=http.serve_forever, daemon=True).start()
@@ -288,9 +291,16 @@ def server(tmp_path: Path) -> Iterator[str]:
         http.shutdown()
 
 
-def test_a_clip_on_a_server_loses_no_frame(server: str) -> None:
-    frames = list(read_frames(f"{server}/clip.avi"))
+@pytest.mark.parametrize("name", ["clip.avi", "bare.mjpg"])
+def test_a_clip_on_a_server_loses_no_frame_and_ends(server: str, name: str) -> None:
+    """The bare one can't say how many frames it has."""
+    frames = list(itertools.islice(read_frames(f"{server}/{name}"), 50))
     assert indices([frame.image for frame in frames]) == list(range(30))
+
+
+def test_a_list_of_a_live_stream_s_parts_is_no_clip(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Streams.clips, "/live.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n")
+    assert not module._has_length(f"{server}/live.m3u8")
 
 
 def test_a_camera_on_a_server_gives_the_newest_frame(server: str) -> None:
@@ -305,6 +315,12 @@ def test_a_camera_on_a_server_gives_the_newest_frame(server: str) -> None:
 def test_no_camera_says_which_were_tried() -> None:
     with pytest.raises(VideoError, match=r"no camera at index 77: .* \(tried 0, 1, 2, 3, 77\)"):
         next(read_frames(77))
+
+
+@pytest.mark.parametrize("index", [-1, 10**11])
+def test_an_index_that_no_camera_has(index: int) -> None:
+    with pytest.raises(VideoError, match="expected a number from 0"):
+        next(read_frames(index))
 
 
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ def test_what_is_no_mp4_says_nothing(tmp_path: Path) -> None:
     assert shown_seconds("http://127.0.0.1:9/a.mp4") is None
     (tmp_path / "empty.mp4").write_bytes(b"")
     assert shown_seconds(str(tmp_path / "empty.mp4")) is None
+
+
+@pytest.mark.parametrize("size", [2**63 - 1, 2**63, 2**64 - 1])
+def test_a_box_larger_than_any_file_ends_the_search(tmp_path: Path, size: int) -> None:
+    (tmp_path / "a.mp4").write_bytes(struct.pack(">I4sQ", 1, b"mdat", size) + b"pictures")
+    assert shown_seconds(str(tmp_path / "a.mp4")) is None
 
 
 def test_damage_never_ends_in_a_loop_or_an_error_of_another_kind(tmp_path: Path) -> None:

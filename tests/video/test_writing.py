@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,34 @@ def test_what_can_t_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(VideoError, match="can't be written"), ClipWriter(tmp_path / "file" / "a.mp4", 25) as writer:
         writer.write(picture(0), 0.0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_a_disk_that_fills_up_is_said_and_leaves_no_broken_clip(tmp_path: Path, share: float) -> None:
+    """0.99: the pictures are all there, and the list of them at the end of the file is not."""
+    script = (
+        "import resource, sys; import numpy as np; from pathlib import Path\n"
+        "from facemotion.errors import VideoError\n"
+        "from facemotion.video.writing import ClipWriter\n"
+        "def write(path):\n"
+        "    rng = np.random.default_rng(0)\n"
+        "    with ClipWriter(path, 25, sound_of=path) as writer:\n"
+        "        for index in range(40):\n"
+        "            writer.write(rng.integers(0, 256, (48, 160, 3), np.uint8), index / 25)\n"
+        "path, share = Path(sys.argv[1]), float(sys.argv[2])\n"
+        "write(path)\n"
+        "room = int(path.stat().st_size * share)\n"
+        "path.unlink()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))\n"
+        "try:\n    write(path)\n"
+        "except VideoError as error:\n    sys.exit(str(error))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "a.mp4"), str(share)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("a.mp4 can't be written whole; is there room on the disk?")
+    assert list(tmp_path.iterdir()) == []
 
 
 def streams(path: Path) -> list[dict[str, str]]:

@@ -58,6 +58,23 @@ def test_what_can_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_readme_that_is_no_card_is_never_lost(tmp_path: Path) -> None:
+    for text in ("# My project\n", "---\ntitle: mine\n---\nIt uses library_name: facemotion\n", ""):
+        (tmp_path / "README.md").write_text(text)
+        with pytest.raises(WeightsError, match=r"README\.md is no card of weights and would be lost: name another"):
+            write_folder(tmp_path, CONFIG, b"tensors")
+        assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+        assert (tmp_path / "README.md").read_text() == text
+
+
+def test_a_card_is_written_anew_even_if_somebody_edited_it(tmp_path: Path) -> None:
+    write_folder(tmp_path, CONFIG, b"tensors")
+    card = (tmp_path / "README.md").read_text()
+    (tmp_path / "README.md").write_bytes(card.replace("\n", "\r\n").encode() + b"Edited.\r\n")
+    write_folder(tmp_path, CONFIG, b"other")
+    assert (tmp_path / "README.md").read_text() == card
+
+
 def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="the weights can't be written"):

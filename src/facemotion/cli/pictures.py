@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,22 +36,39 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
     outputs: folders in which results go: what an earlier run left in them is no input.
     """
     left_out = [folder.resolve() for folder in outputs]
-    pictures: list[Picture] = []
+    found: list[tuple[Path, str]] = []
     faults: list[ImageError] = []
-    names: dict[str, int] = {}
     for text in inputs:
         starts = _expand(text)
         if not starts:
             faults.append(ImageError("no file has a name like this", text))
+        names: dict[Path, str] = {}  # a pattern may name a folder, and what is in it besides
         for start in starts:
             paths = list(_below(start, left_out)) if start.is_dir() else [start]
             if not paths:
-                faults.append(ImageError("there is no picture in this folder", str(start)))
+                but = " but results" if start.resolve() in left_out else ""
+                faults.append(ImageError(f"there is no picture in this folder{but}", str(start)))
             for path in paths:
                 name = (path.relative_to(start) if start.is_dir() else Path(path.name)).with_suffix("").as_posix()
-                names[name] = count = names.get(name, 0) + 1
-                pictures.append(Picture(path, name if count == 1 else f"{name}-{count}"))
-    return pictures, faults
+                names.setdefault(path, name)
+        found += names.items()
+    return _with_own_names(found), faults
+
+
+def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
+    """The first picture of a name keeps it, the next ones get a number with which it is nobody else's name."""
+    taken = {name for _, name in found}
+    counts: Counter[str] = Counter()
+    pictures = []
+    for path, name in found:
+        counts[name] += 1
+        own = name
+        if counts[name] > 1:
+            while (own := f"{name}-{counts[name]}") in taken:
+                counts[name] += 1
+            taken.add(own)
+        pictures.append(Picture(path, own))
+    return pictures
 
 
 def _expand(text: str) -> list[Path]:
@@ -62,6 +80,8 @@ def _expand(text: str) -> list[Path]:
 
 
 def _below(folder: Path, left_out: Sequence[Path]) -> Iterator[Path]:
+    # a folder that has this one in it is where results go, too, and holds others
+    left_out = [each for each in left_out if each not in folder.resolve().parents]
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facemotion.cli.recognition import FILE, FOLDER, load_recognizer, quiet_opencv, recognizer_options
+from facemotion.cli.recognition import (
+    FILE,
+    FOLDER,
+    load_recognizer,
+    quiet_opencv,
+    recognizer_options,
+    refuse_to_overwrite,
+)
 from facemotion.cli.streams import shown
 
 if TYPE_CHECKING:
@@ -50,8 +57,8 @@ def predict(
     from facemotion.tables import picture_columns
 
     pictures, faults = find_pictures(images, [folder for folder in (annotate, crops) if folder])
-    if annotate:
-        _refuse_to_overwrite(pictures, annotate)
+    annotated = [("--annotate", picture.annotated(annotate)) for picture in pictures] if annotate else []
+    refuse_to_overwrite((picture.path for picture in pictures), [("--csv", csv_file), *annotated])
     for fault in faults:
         click.echo(f"facemotion: {shown(str(fault))}", err=True)
     if not pictures:
@@ -131,12 +138,3 @@ class _Results:
             crops = cut(image, faces, self._recognizer.classifier.config.input)
             for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
                 save_picture(self._crops / crop_name(picture.name, number, face.label), crop)
-
-
-def _refuse_to_overwrite(pictures: Sequence[Picture], folder: Path) -> None:
-    from facemotion.errors import FacemotionError
-
-    sources = {picture.path.resolve() for picture in pictures}
-    for picture in pictures:
-        if picture.annotated(folder).resolve() in sources:
-            raise FacemotionError(f"--annotate {folder} would write over {picture.path}; name another folder")

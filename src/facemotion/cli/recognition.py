@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from facemotion.errors import FacemotionError
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -60,3 +61,28 @@ def mp4_path(context: click.Context, parameter: click.Parameter, value: Path | N
     if value is not None and value.suffix.lower() != ".mp4":
         raise click.BadParameter(f"expected a file that ends in .mp4, got {str(value)!r}")
     return value
+
+
+def refuse_to_overwrite(inputs: Iterable[str | Path], outputs: Iterable[tuple[str, Path | None]]) -> None:
+    """An error where a file that is read would be written too, whatever name it has there, or one would be written twice.
+
+    outputs: options of the command, each with a file that it writes, or with None where it was not given.
+    """
+    read = {_identity(Path(path)) for path in inputs} - {None}
+    written: dict[Path, str] = {}
+    for option, path in outputs:
+        if not path:
+            continue
+        if _identity(path) in read:
+            raise FacemotionError(f"{option} would write over {path}, which is to be read; name another place")
+        first = written.setdefault(path.resolve(), option)
+        if first != option:
+            raise FacemotionError(f"{option} would write over {path}, as {first} does; name another place")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What two names of one file have in common; None where there is no file."""
+    if not path.is_file():
+        return None
+    found = path.stat()
+    return found.st_dev, found.st_ino

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from facemotion.cli.progress import Progress
-from facemotion.cli.recognition import FILE, FOLDER, load_recognizer, mp4_path, quiet_opencv, recognizer_options
+from facemotion.cli.recognition import (
+    FILE,
+    FOLDER,
+    load_recognizer,
+    mp4_path,
+    quiet_opencv,
+    recognizer_options,
+    refuse_to_overwrite,
+)
 
 if TYPE_CHECKING:
     from facemotion.recognizer import EmotionRecognizer
@@ -55,11 +63,10 @@ def video(
     Of a clip that breaks off, what could be read is kept, and the exit code is 1.
     """
     quiet_opencv()
-    from facemotion.errors import FacemotionError, VideoError
+    from facemotion.errors import VideoError
     from facemotion.video.frames import clip_info
 
-    if annotate and annotate.exists() and Path(clip).exists() and annotate.samefile(clip):
-        raise FacemotionError(f"--annotate {annotate} would write over the clip itself; name another file")
+    refuse_to_overwrite([clip], [("--csv", csv_file), ("--annotate", annotate)])
     info = clip_info(clip)
     recognizer = load_recognizer(weights, detector, device)
     summary = _Summary()

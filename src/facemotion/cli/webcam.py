@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facemotion.cli.recognition import FILE, load_recognizer, mp4_path, quiet_opencv, recognizer_options
+from facemotion.cli.recognition import (
+    FILE,
+    load_recognizer,
+    mp4_path,
+    quiet_opencv,
+    recognizer_options,
+    refuse_to_overwrite,
+)
 
 if TYPE_CHECKING:
     from facemotion.cli.window import Window
@@ -54,6 +61,7 @@ def webcam(
     from facemotion.tables import video_columns, video_rows
     from facemotion.video.writing import ClipWriter
 
+    refuse_to_overwrite([source], [("--record", record), ("--csv", csv_file)])
     check_window = None if headless else start_window_check()
     recognizer = load_recognizer(weights, detector, device)
     if check_window:

@@ -115,17 +115,21 @@ def fetch(name: str, target: Path | None) -> None:
     if target is None:
         click.echo(str(found.folder))
         return
-    from facemotion.weights.folder import read_folder
+    from facemotion.weights.folder import keep_other_readme, read_folder
     from facemotion.weights.spec import CARD, CONFIG, MODEL
 
     read_folder(found.folder, found.pins)
     try:
+        _new(target, same_as=found.folder)
+        has_card = (found.folder / CARD).is_file()  # a repository's card is not fetched with its weights
+        if has_card:
+            keep_other_readme(target, (found.folder / CARD).read_bytes())
         target.mkdir(parents=True, exist_ok=True)
-        for file in (MODEL, CARD, CONFIG):  # the config last: without it a folder is none of weights
-            if file != CARD or (found.folder / CARD).is_file():  # a repository's card is not fetched with its weights
-                part = target / f".{file}.part"
-                shutil.copyfile(found.folder / file, part)
-                part.replace(target / file)
+        # the config last: without it a folder is none of weights
+        for file in (MODEL, CARD, CONFIG) if has_card else (MODEL, CONFIG):
+            part = target / f".{file}.part"
+            shutil.copyfile(found.folder / file, part)
+            part.replace(target / file)
     except OSError as error:
         raise FacemotionError(f"{target} can't be written: {error.strerror or error}") from error
     click.echo(str(target))
@@ -191,9 +195,12 @@ def convert(
     click.echo(str(target))
 
 
-def _new(folder: Path) -> Path:
-    """The folder, unless weights would be overwritten there."""
-    if (folder / "config.json").exists():
+def _new(folder: Path, same_as: Path | None = None) -> Path:
+    """The folder, unless weights would be overwritten there, other ones than those of the folder `same_as`."""
+    from facemotion.weights.spec import CONFIG
+
+    there = folder / CONFIG
+    if there.exists() and (same_as is None or there.read_bytes() != (same_as / CONFIG).read_bytes()):
         raise FacemotionError(f"{folder} holds weights already: name another folder")
     return folder
 

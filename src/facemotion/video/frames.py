@@ -26,8 +26,11 @@ VideoSource: TypeAlias = "int | str | os.PathLike[str] | Iterable[NDArray[Any] |
 _DEFAULT_FPS = 30.0
 # protocols that send what happens now, whether somebody looks or not
 _LIVE = ("rtsp:", "rtsps:", "rtmp:", "udp:", "rtp:", "tcp:")
+# how lists of a stream's parts begin, HLS and DASH: they have a length, and the stream may have none
+_PLAYLISTS = (b"#EXTM3U", b"<")
 _RECONNECT_SECONDS = 10.0
 _CAMERAS = range(4)
+_INDICES = range(1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,24 @@ def _arrays(images: Iterable[NDArray[Any] | RawFrame], fps: float) -> Generator[
 
 
 def _url(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
-    """A clip on a server says how many frames it has; a camera behind the same kind of address can't."""
-    yield from ahead(_clip(name, fps)) if clip_info(name).frames else newest(_camera(name, name))
+    """A clip on a server says how many frames or bytes it has; a camera behind the same kind of address can't."""
+    is_clip = clip_info(name).frames or _has_length(name)
+    yield from ahead(_clip(name, fps)) if is_clip else newest(_camera(name, name))
+
+
+def _has_length(address: str) -> bool:
+    """Whether a server says how many bytes its answer has, and these are the pictures themselves."""
+    from http.client import HTTPException
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(address, timeout=_RECONNECT_SECONDS) as answer:
+            # some cameras make a length up for their pictures without end
+            if "Content-Length" not in answer.headers or answer.headers.get_content_maintype() == "multipart":
+                return False
+            return not answer.read(7).startswith(_PLAYLISTS)
+    except (OSError, ValueError, HTTPException):  # an address that FFmpeg alone understands
+        return False
 
 
 def _clip(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
@@ -201,6 +220,8 @@ def _camera(source: int | str, name: str) -> Generator[RawFrame | None, None, No
 def _open_live(source: int | str, name: str) -> Any:
     if isinstance(source, str):
         return open_clip(name)
+    if source not in _INDICES:  # OpenCV would crash
+        raise VideoError(f"no camera at index {source}: expected a number from 0 to {_INDICES[-1]}")
     capture = cv2.VideoCapture(source)
     if capture.isOpened():
         return capture

@@ -36,7 +36,8 @@ def _boxes(file: BinaryIO, wanted: bytes | None = None) -> Iterator[tuple[bytes,
     while len(head := file.read(8)) == 8:
         size, name = struct.unpack(">I4s", head)
         if size == 1:
-            size = struct.unpack(">Q", file.read(8))[0] - 8
+            # signed: what would be below 0 is larger than any file
+            size = struct.unpack(">q", file.read(8))[0] - 8
         size -= 8
         if size < 0:  # a last box without a length, or damage
             return

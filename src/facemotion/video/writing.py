@@ -68,11 +68,14 @@ class ClipWriter:
         self._last = frame
 
     def close(self) -> None:
-        """Finish the file: it gets its name, and the sound. Without a single frame there is no file."""
+        """Finish the file: it gets its name, and the sound. Without a single frame, or not whole, there is no file."""
         if self._writer is None:
             return
         self._writer.release()
         self._writer = None
+        if not self._holds_all(self._part):
+            self._part.unlink(missing_ok=True)
+            raise VideoError(f"{self.path} can't be written whole; is there room on the disk?")
         if self._sound_of is None or not self._with_sound():
             self._part.replace(self.path)
 
@@ -96,6 +99,15 @@ class ClipWriter:
         self._writer.write(frame)
         self._written += 1
 
+    def _holds_all(self, path: Path) -> bool:
+        """Whether a file has every frame: OpenCV says nothing of a full disk. What is asked is written last."""
+        capture = cv2.VideoCapture(str(path))
+        try:
+            # one more where Ctrl-C came between a frame and its count
+            return bool(capture.get(cv2.CAP_PROP_FRAME_COUNT) >= self._written and capture.grab())
+        finally:
+            capture.release()
+
     def _with_sound(self) -> bool:
         """Join the pictures with the sound of the source; False where that is not possible here, with the reason."""
         ffmpeg = shutil.which("ffmpeg")
@@ -110,7 +122,7 @@ class ClipWriter:
             chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
             command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, str(joined)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode == 0:
+            if done.returncode == 0 and self._holds_all(joined):
                 joined.replace(self.path)
                 self._part.unlink()
                 return True

@@ -11,10 +11,12 @@ _HUB_LICENCES = {
     *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "openrail", "unknown"),
 }
 
+_SIGN = "library_name: facemotion"
+
 
 def card(config: WeightsConfig, name: str = "FOLDER_OR_NAME") -> str:
     """README.md of a weights folder. The first lines are what the hub reads: licence, library, task."""
-    lines = ["---", "library_name: facemotion", "pipeline_tag: image-classification"]
+    lines = ["---", _SIGN, "pipeline_tag: image-classification"]
     lines += _licence(config.licence)
     lines += ["tags: [facial-emotion-recognition, facemotion]", "---", "", "# Facial emotion recognition", ""]
     lines += [config.description, ""] if config.description else []
@@ -45,6 +47,12 @@ def card(config: WeightsConfig, name: str = "FOLDER_OR_NAME") -> str:
         "what a person feels.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def is_card(text: str) -> bool:
+    """Whether a README.md is a card of weights, by its first lines: people may have edited the rest."""
+    front = text.partition("---")[2].partition("---")[0]
+    return text.startswith("---") and _SIGN in front.splitlines()
 
 
 def _licence(licence: str) -> list[str]:

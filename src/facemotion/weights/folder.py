@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
-from facemotion.weights.card import card
+from facemotion.weights.card import card, is_card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
 
@@ -77,6 +77,7 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
     }
     WeightsConfig.from_json(config.to_json(), str(folder / CONFIG))  # what can't be read again is not written
     try:
+        keep_other_readme(folder, contents[CARD])
         folder.mkdir(parents=True, exist_ok=True)
         for file, data in contents.items():
             partial = folder / f".{file}.{os.getpid()}.partial"
@@ -88,6 +89,16 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
     except OSError as error:
         raise WeightsError(f"{folder}: the weights can't be written: {error.strerror or error}") from error
     return config
+
+
+def keep_other_readme(folder: Path, new: bytes) -> None:
+    """A WeightsError where a card would take the place of a README.md that is none: people write those by hand."""
+    path = folder / CARD
+    if not path.is_file():
+        return
+    there = path.read_bytes()
+    if there != new and not is_card(there.decode("utf-8", "replace")):
+        raise WeightsError(f"{path} is no card of weights and would be lost: name another folder, or move it away")
 
 
 def _check(path: Path, data: bytes, pin: Pin) -> None:
