@@ -92,6 +92,16 @@ def test_faces_that_a_temperature_must_not_be_fitted_on(stripes: Samples, knows_
     assert not out.exists()
 
 
+def test_where_validation_alone_is_marked_it_is_fitted_on(
+    stripes: Samples, knows_stripes: Path, tmp_path: Path
+) -> None:
+    known = stripes.subset(stripes.splits != "test")
+    done = calibrate(
+        knows_stripes, known.with_splits(np.where(known.splits == "val", "val", "")), tmp_path / "copy", device="cpu"
+    )
+    assert (done.split, done.count) == ("val", 96)
+
+
 def test_data_without_splits_is_all_validation(knows_stripes: Path, tmp_path: Path) -> None:
     done = calibrate(knows_stripes, patterns(60, 8), tmp_path / "copy", device="cpu")
     assert (done.split, done.count) == (None, 60)

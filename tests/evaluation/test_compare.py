@@ -81,6 +81,23 @@ def test_other_labels_are_judged_on_those_that_all_know(stripes: Samples, knows_
     assert [each.count for each in both.reports] == [160, 160]
 
 
+def test_what_a_training_has_seen_is_known_with_fewer_labels_too(stripes: Samples, knows_stripes: Path) -> None:
+    both = [knows_stripes, untrained(("happy", "neutral", "sad"), 1)]
+    with pytest.raises(DataError, match="chosen on this split"):
+        compare(both, stripes, split="val", device="cpu")
+    allowed, other = compare(both, stripes, split="val", device="cpu", allow_selected_split=True).reports
+    assert (allowed.selected_split, other.selected_split) == (True, False)
+    assert (allowed.count, allowed.labels) == (64, ("happy", "sad"))
+    trained, other = compare(both, stripes, split="train", device="cpu").reports
+    assert any("trained on these very faces" in note for note in trained.notes)
+    assert not any("trained on" in note for note in other.notes)
+
+
+def test_several_splits_are_all_compared_on(stripes: Samples, knows_stripes: Path) -> None:
+    found = compare([knows_stripes, untrained("basic5", 0)], stripes, split="train/test", device="cpu")
+    assert [(each.split, each.count) for each in found.reports] == [("train/test", 432)] * 2
+
+
 def test_what_can_not_be_compared(stripes: Samples, knows_stripes: Path) -> None:
     with pytest.raises(ValueError, match="two or more to compare, got 1"):
         compare([knows_stripes], stripes)

@@ -138,6 +138,21 @@ def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: 
     assert any("the weights were trained on data of this name" in note for note in report.notes)
 
 
+def test_a_split_that_the_trainer_divided_itself_is_known_by_the_data_s_name(
+    stripes: Samples, knows_stripes: Path
+) -> None:
+    evaluator = Evaluator(knows_stripes, device="cpu")
+    renamed = stripes.with_splits(np.where(stripes.splits == "test", "PrivateTest", "Training"))
+    for split, said in (("Training", True), ("PrivateTest", False)):
+        notes = evaluator.evaluate(renamed, split=split).notes
+        assert any("trained on data of this name" in note for note in notes) == said
+
+
+def test_the_training_data_is_what_has_no_split_where_others_are_marked(stripes: Samples, knows_stripes: Path) -> None:
+    marked = stripes.with_splits(np.where(stripes.splits == "test", "test", ""))
+    assert len(read_training(read_config(knows_stripes), marked)) == 192 + 96
+
+
 def test_data_of_the_name_that_was_trained_on_is_said(stripes: Samples, knows_stripes: Path) -> None:
     evaluator = Evaluator(knows_stripes, device="cpu")
     some = stripes.subset(range(20, 200))

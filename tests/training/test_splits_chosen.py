@@ -30,9 +30,27 @@ def test_where_no_split_is_for_training_nothing_is_guessed(recipe: Recipe, names
         training_data(divided(patterns(96, 1), *names), None, recipe)
 
 
+@pytest.mark.parametrize("held", ["test", "PrivateTest", "val"])
+def test_faces_without_a_split_are_trained_on_where_others_are_marked(recipe: Recipe, held: str) -> None:
+    samples = divided(patterns(192, 1), "", held)
+    training, validation = training_data(samples, None, recipe)
+    marked = samples.select(held)
+    assert not has_copy_in(marked, training).any()
+    if held == "val":
+        assert validation.fingerprint == marked.fingerprint
+    else:
+        assert not has_copy_in(marked, validation).any()
+        assert len(training) + len(validation) == 96
+
+
 def test_where_no_split_is_for_choosing_nothing_is_guessed(recipe: Recipe) -> None:
     with pytest.raises(DataError, match=r"which split to choose the epoch on\?.*--val-split"):
         training_data(patterns(96, 1), divided(patterns(96, 2), "train", "test"), recipe)
+
+
+def test_faces_to_choose_on_are_not_those_beside_a_test_split(recipe: Recipe) -> None:
+    with pytest.raises(DataError, match=r"which split to choose the epoch on\?.*got test"):
+        training_data(patterns(96, 1), divided(patterns(96, 2), "", "test"), recipe)
 
 
 def test_splits_that_mean_something_else_are_all_trained_on(recipe: Recipe) -> None:

@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(
 ) -> None:
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch \d, batch \d.*optimizer\.lr"):
         Trainer(recipe, out=out, optimizer__lr=1e30).fit(train, val)
-    assert not (out / "checkpoints").exists()
+    assert not (out / "checkpoints" / "last.pt").exists()
 
 
 @pytest.mark.parametrize(("seconds", "says"), [(0.0, "a weight is no number"), (120.0, "the validation loss is nan")])
@@ -135,7 +135,7 @@ def test_weights_that_a_step_has_broken_are_never_kept(
     with pytest.raises(TrainingError, match=f"{says}.*The last checkpoint is kept"):
         Trainer(breaking, out=out / "broken").fit(train, val)
     assert not (out / "broken" / "best").exists()
-    assert not (out / "broken" / "checkpoints").exists()
+    assert not (out / "broken" / "checkpoints" / "last.pt").exists()
     assert (out / "checkpoints" / "last.pt").read_bytes() == kept
 
 

@@ -64,7 +64,7 @@ def mp4_path(context: click.Context, parameter: click.Parameter, value: Path | N
 
 
 def refuse_to_overwrite(inputs: Iterable[str | Path], outputs: Iterable[tuple[str, Path | None]]) -> None:
-    """An error where a file that is read would be written too, whatever name it has there, or one would be written twice.
+    """An error where a file that is read would be written too, whatever name it has there, or one be written twice.
 
     outputs: options of the command, each with a file that it writes, or with None where it was not given.
     """

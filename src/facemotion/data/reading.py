@@ -82,7 +82,8 @@ def recognise(path: Path) -> str:
     if len(formats) == 1:
         return formats[0]
     if formats:
-        raise DataError("several data sets in one place", str(path), "one: name its file or folder, or the format", " and ".join(formats))
+        wanted = "one: name its file or folder, or the format"
+        raise DataError("several data sets in one place", str(path), wanted, " and ".join(formats))
     raise DataError("not a data set that is known", str(path), _WANTED, _describe(path))
 
 

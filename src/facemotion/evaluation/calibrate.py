@@ -19,7 +19,7 @@ from facemotion.evaluation.calibration import (
     log_probabilities,
     reliability,
 )
-from facemotion.evaluation.reading import is_test, read_faces, split_name
+from facemotion.evaluation.reading import is_test, part_of, read_faces, split_name
 from facemotion.evaluation.views import probabilities_of
 from facemotion.version import __version__
 from facemotion.weights.folder import read_config, read_folder, write_folder
@@ -69,7 +69,8 @@ def calibrate(
     """Fit the temperature on the validation split and write a calibrated copy of the weights into the folder `out`.
 
     The tensors are copied byte by byte, packed ones stay packed, and the weights that came in are never changed.
-    Without `split` it is the data's validation split, or all of it where it has no splits; a test split is refused.
+    Without `split` it is the data's validation split, or all of it where no split of it is known; a test split is
+    refused.
     """
     target = Path(out)
     source = resolve(weights)
@@ -120,8 +121,7 @@ def _refuse_to_overwrite(target: Path, source: Path, tensors: str | None) -> Non
 
 def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> Samples:
     """The faces to fit on, numbered as the weights are."""
-    names = [name for name in samples.split_counts() if name]
-    chosen = samples.select(split or "val") if split is not None or len(names) > 1 else samples
+    chosen = part_of(samples, "val") if split is None else samples.select(split)
     if any(is_test(samples, name) for name in chosen.split_counts() if name):
         wanted = "a validation split (a temperature fitted on the test faces says nothing of others)"
         raise DataError("this is the test part", samples.source, wanted, split_name(chosen))

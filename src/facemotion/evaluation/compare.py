@@ -110,9 +110,11 @@ def compare(
     if len(common) < 2:
         told = "; ".join("/".join(each) for each in (*sets, samples.labels))
         raise DataError("too few labels that all know", samples.source, "two or more", told)
-    samples = samples.restrict(common)
+    _ = samples.digests  # read once, and kept by what each judge makes of the samples
     reports = [
-        judge.evaluate(samples, tta=tta, allow_selected_split=allow_selected_split, progress=progress)
+        judge.evaluate(
+            samples, split=split, tta=tta, allow_selected_split=allow_selected_split, labels=common, progress=progress
+        )
         for judge in judges
     ]
     names = [each.weights for each in reports]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,7 @@ class Evaluator:
         training_data: Samples | str | os.PathLike[str] | None = None,
         slices: str | os.PathLike[str] | Sequence[str] | None = None,
         allow_selected_split: bool = False,
+        labels: Iterable[str] | None = None,
         label_sets: LabelSets = "restrict",
         photos: bool = False,
         progress: Callable[[int, int], object] | None = None,
@@ -80,6 +81,7 @@ class Evaluator:
         training_data: what the weights were trained on; the report tells which faces have a copy in it, and the
         accuracy without them.
         slices: columns of the data's table, or a CSV with a column `path` or `row`, to tell the accuracy of groups by.
+        labels: judge the faces of these labels alone.
         label_sets: how labels that differ are brought together: "restrict" the weights to the labels that the data has
         too, and scale their probabilities to sum to 1; "keep" all of the weights' labels; or {label: label} to map.
         photos: the pictures are photos and not crops of faces: the recognizer's detector looks for the face first.
@@ -91,7 +93,8 @@ class Evaluator:
         if selected and not allow_selected_split:
             wanted = "another split (or allow_selected_split=True, in Python)"
             raise DataError("the epoch of these weights was chosen on this split", whole.source, wanted, selected)
-        judged = bring_together(config.label_set, whole, label_sets)
+        meant = whole if labels is None else whole.restrict(labels)
+        judged = bring_together(config.label_set, meant, label_sets)
         samples = judged.samples
         columns = None if slices is None else slice_columns(samples, slices)
         training = None if training_data is None else read_training(config, training_data)

@@ -13,7 +13,7 @@ import numpy as np
 from facemotion.data.copies import has_copy_in, has_near_copy_in
 from facemotion.errors import DataError
 from facemotion.evaluation.metrics import accuracy_of
-from facemotion.evaluation.reading import read_faces, split_name
+from facemotion.evaluation.reading import own_split, part_of, read_faces, split_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,9 +82,15 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
 
 
 def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
-    """Whether weights were trained on data of this name, and on this split of it where they have names."""
-    names = [name for name in samples.split_counts() if name]
-    return any(_same_name(told, samples) and (not names or told.get("split") in names) for told in config.trained_on)
+    """Whether weights were trained on data of this name, and on this split of it where they have names.
+
+    A split that the trainer divided itself was called train: in the data it may have another name for that.
+    """
+    named = any(samples.split_counts())
+    return any(
+        _same_name(told, samples) and (not named or own_split(samples, told.get("split") or "") is not None)
+        for told in config.trained_on
+    )
 
 
 def _same_name(told: dict[str, Any], samples: Samples) -> bool:
@@ -118,7 +124,7 @@ def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_],
 
 
 def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
-    """The training split of the data that weights were trained on, or all of it where it has none of that name."""
+    """The training part of the data that weights were trained on, or all of it where none is known as that."""
     # of several trainings, one from another, the last has the labels of the weights
     rule = config.trained_on[-1].get("label_rule") if config.trained_on else None
     try:
@@ -127,6 +133,6 @@ def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str])
         # copies are found by their pixels alone: the votes that this rule needs may be elsewhere
         training = read_faces(data, config.label_set)
     try:
-        return training.select("train")
+        return part_of(training, "train")
     except LookupError:
         return training

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
-from facemotion.errors import DataError
+from facemotion.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from facemotion.labels import LabelSet
@@ -43,9 +43,31 @@ def split_name(samples: Samples) -> str | None:
     return "/".join(name for name in samples.split_counts() if name) or None
 
 
+def part_of(samples: Samples, name: str) -> Samples:
+    """A split of the data where it has one of that name; all of it where it has one split alone, or none that is known.
+
+    Where others are marked, the faces without a split are the training part. Of several splits the others are never
+    taken for it: an UnknownNameError.
+    """
+    try:
+        return samples.select(name)
+    except UnknownNameError:
+        marks = samples.split_counts()
+        if len(marks) < 2 or not any(own_split(samples, each) for each in ("train", "val", "test")):
+            return samples
+        if name == "train" and "" in marks:
+            return samples.subset(samples.splits == "")
+        raise
+
+
+def own_split(samples: Samples, name: str) -> str | None:
+    """The data's own name of a split, None where it has none such."""
+    try:
+        return samples.find_split(name)
+    except UnknownNameError:
+        return None
+
+
 def is_test(samples: Samples, name: str) -> bool:
     """Whether a split is the one that "test" finds."""
-    try:
-        return samples.find_split("test") == name
-    except LookupError:
-        return False
+    return own_split(samples, "test") == name

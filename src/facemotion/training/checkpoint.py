@@ -17,9 +17,9 @@ from facemotion.errors import TrainingError, WeightsError
 
 logger = logging.getLogger(__name__)
 
-_NAME = "last.pt"
-# what tells a training folder from any other
-_SIGNS = ("checkpoints", "recipe.toml", "history.csv")
+_FOLDER, _NAME = "checkpoints", "last.pt"
+# what a training writes over
+WRITTEN = ("recipe.toml", "history.csv", "best")
 _REMEDY = "what was saved before is whole; free some space and run the same command again"
 
 
@@ -52,18 +52,27 @@ def not_written(path: Path, error: Exception) -> TrainingError:
     return TrainingError(f"{path} can't be written ({why}): {_REMEDY}")
 
 
+def begin(folder: Path) -> None:
+    """Make a training folder and leave a mark in it, before anything else is written there."""
+    make_folder(folder / _FOLDER)
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a training made this folder its own, even if it never came to a checkpoint."""
+    return (folder / _FOLDER).is_dir()
+
+
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Put a state in the place of the last one. It consists of tensors and plain values alone."""
     data = io.BytesIO()
     torch.save(state, data)
-    path = folder / "checkpoints" / _NAME
-    make_folder(path.parent)
-    write_whole(path, data.getvalue())
+    make_folder(folder / _FOLDER)
+    write_whole(folder / _FOLDER / _NAME, data.getvalue())
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     """The last state, None where there is none. Nothing in it can run code."""
-    path = folder / "checkpoints" / _NAME
+    path = folder / _FOLDER / _NAME
     if not path.exists():
         return None
     try:
@@ -98,7 +107,7 @@ def recover_folder(folder: Path) -> None:
 
 def move_aside(folder: Path) -> None:
     """Rename a folder with an earlier training in it; whatever else a folder holds is not ours to move."""
-    if not any((folder / name).exists() for name in _SIGNS):
+    if not any((folder / name).exists() for name in (_FOLDER, *WRITTEN)):
         return
     number = 1
     while (aside := folder.with_name(f"{folder.name}.{number}")).exists():

@@ -19,19 +19,13 @@ from facemotion.data.loaders import Batch, Loader
 from facemotion.devices import cpu_threads
 from facemotion.errors import DataError, TrainingError
 from facemotion.recipes.recipe import Recipe
-from facemotion.training.checkpoint import (
-    load_checkpoint,
-    make_folder,
-    recover_folder,
-    replace_folder,
-    save_checkpoint,
-    write_whole,
-)
+from facemotion.training.checkpoint import begin, replace_folder, save_checkpoint, write_whole
 from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
+from facemotion.training.resume import check_same, earlier_state
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, starting_network
 from facemotion.training.teachers import load_teachers
@@ -65,7 +59,7 @@ class Run:
         interrupts: Interrupts,
         progress: Callable[[Progress], object],
     ) -> None:
-        self._asked, self._out, self._device = recipe, out, device
+        self._out, self._device = out, device
         self._training, self._validation = training, validation
         self._together, self._interrupts, self._progress = together, interrupts, progress
         self._data = {"training": training.fingerprint, "validation": validation.fingerprint}
@@ -73,13 +67,13 @@ class Run:
         if self._second is not None:
             self._data["second"] = hashlib.sha256(self._second.tobytes()).hexdigest()
         self.history, self._sums = History(), Sums()
-        saved = together.agree(self._found() if together.first else None)
+        saved = together.agree(earlier_state(out) if together.first else None)
         if saved:
-            self._check_same(saved)
+            check_same(saved, recipe, self._data, out)
+        self._asked = Recipe.from_toml(saved["recipe"]) if saved else recipe
         net, self._config = starting_network(recipe, training.labels)
         if self._second is not None:
             add_head(net, self._second.shape[1])
-        self._threads = torch.get_num_threads()
         self._recipe = self._resolved(saved, net)
         self._loader = self._batches(training, augmented=True)
         if not len(self._loader):
@@ -96,7 +90,7 @@ class Run:
 
     def go(self) -> History:
         if self._together.first:
-            make_folder(self._out)
+            begin(self._out)
             write_whole(self._out / "recipe.toml", self._recipe.to_toml().encode())
             if self.history.epochs:  # a kill may have come between the checkpoint and this
                 self.history.write(self._out)
@@ -110,12 +104,7 @@ class Run:
         return self.history
 
     def close(self) -> None:
-        torch.set_num_threads(self._threads)
         self._loop.leave()
-
-    def _found(self) -> dict[str, Any] | None:
-        recover_folder(self._out / "best")
-        return load_checkpoint(self._out)
 
     def _epoch(self, number: int) -> None:
         recipe, sums = self._recipe, self._sums
@@ -233,17 +222,6 @@ class Run:
             }
             save_checkpoint(self._out, state)
 
-    def _check_same(self, saved: dict[str, Any]) -> None:
-        """A TrainingError unless the folder's training is this one."""
-        old, new = (_flat(Recipe.from_toml(text).to_dict()) for text in (saved["recipe"], self._asked.to_toml()))
-        changed = [
-            f"{key}: {old.get(key)!r} there, {new.get(key)!r} here" for key in new | old if old.get(key) != new.get(key)
-        ]
-        changed += [f"the {part} data is another" for part in self._data if saved["data"].get(part) != self._data[part]]
-        if changed:
-            ways = "start anew with --fresh, or choose another --out"
-            raise TrainingError(f"{self._out} holds another training ({'; '.join(changed)}): {ways}")
-
     def _resolved(self, saved: dict[str, Any] | None, net: EmotionNet) -> Recipe:
         """The recipe with what was decided for this machine: once, on the first process, and kept on going on."""
         recipe = Recipe.from_toml(saved["resolved"]) if saved else self._asked
@@ -288,10 +266,3 @@ class Run:
 
 def _split(samples: Samples) -> str:
     return "/".join(name for name in samples.split_counts() if name)
-
-
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
-    return flat

@@ -18,6 +18,7 @@ from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
 from facemotion.errors import DataError, RecipeError, TrainingError, UnknownNameError
+from facemotion.evaluation.reading import own_split, part_of
 from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
 from facemotion.weights.spec import Head, Packing, WeightsConfig
@@ -49,7 +50,7 @@ def training_data(
     _refuse_the_test(training, "train on")
     if val is not None:
         validation = _part(read_samples(val, recipe), "val", "choose the epoch on")
-    elif (own := _own_split(whole, "val")) and len(training) < len(whole):
+    elif (own := own_split(whole, "val")) and len(training) < len(whole):
         validation = whole.select(own)
     else:
         divided = split_samples(training, recipe.val_share, recipe.seed)
@@ -78,26 +79,14 @@ def _refuse_the_test(samples: Samples, purpose: str) -> None:
 
 
 def _part(samples: Samples, name: str, purpose: str) -> Samples:
-    """A split of the data where it has one of that name; all of it where it has one split alone, or none that is known.
-
-    Of several splits the others are never taken for it: a network would be judged on what it has seen.
-    """
-    if own := _own_split(samples, name):
-        return samples.select(own)
-    others = [each for each in samples.split_counts() if each]
-    if len(others) > 1 and any(_own_split(samples, each) for each in ("train", "val", "test")):
+    """`part_of`; where it finds none an error: a network would be judged on what it has seen."""
+    try:
+        return part_of(samples, name)
+    except UnknownNameError:
         option = {"train": "--split", "val": "--val-split"}[name]
         wanted = f"one that is called {name}; name another: {option}, or read_data(..., split=...)"
-        raise DataError(f"which split to {purpose}?", samples.source, wanted, ", ".join(others))
-    return samples
-
-
-def _own_split(samples: Samples, name: str) -> str | None:
-    """The data's own name of a split, None where it has none such."""
-    try:
-        return samples.find_split(name)
-    except UnknownNameError:
-        return None
+        others = ", ".join(each for each in samples.split_counts() if each)
+        raise DataError(f"which split to {purpose}?", samples.source, wanted, others) from None
 
 
 def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split: str | None = None) -> Samples:

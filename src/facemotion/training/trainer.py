@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,7 +69,7 @@ class Trainer:
         if resume not in ("auto", "never"):
             raise ValueError(f"resume: expected 'auto' or 'never', got {resume!r}")
         out = self.out.absolute()
-        with processes(self._device) as together:
+        with processes(self._device) as together, _threads_as_before():
             if together.count > self.recipe.batch_size:
                 got = str(self.recipe.batch_size)
                 raise RecipeError(
@@ -88,6 +88,16 @@ class Trainer:
                 if not _is_out_of_memory(error):
                     raise
                 raise TrainingError(_too_large(self.recipe)) from error
+
+
+@contextmanager
+def _threads_as_before() -> Iterator[None]:
+    """Give torch back the number of threads that it had, which a training changes while it is set up."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _too_large(recipe: Recipe) -> str:

@@ -1,0 +1,89 @@
+"""What a training finds in its folder: its own files are gone on with, those of others never written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from training_patterns import Stopped
+
+from facemotion import Recipe, RecipeError, TrainingError
+from facemotion.data.samples import Samples
+from facemotion.training.progress import Progress
+from facemotion.training.trainer import Trainer
+
+
+def stop(now: Progress) -> None:
+    raise Stopped
+
+
+def test_the_recipe_that_the_folder_keeps_goes_on_with_its_training_and_so_does_the_first(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    open_recipe = recipe.override({"epochs": 1, "threads": 0})
+    Trainer(open_recipe, out=out).fit(train, val)
+    kept = Recipe.load(out / "recipe.toml")
+    assert kept.threads and kept != open_recipe
+    for each in (kept, open_recipe):
+        assert len(Trainer(each, out=out).fit(train, val)) == 1
+    # what is told is what was changed, and not what the folder decided for itself
+    with pytest.raises(TrainingError, match=r"another training \(epochs: 1 there, 2 here\)"):
+        Trainer(kept, out=out, epochs=2).fit(train, val)
+
+
+def test_one_s_own_recipe_in_the_folder_is_not_written_over(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    out.mkdir()
+    (out / "recipe.toml").write_text(text := f"# my notes\n{recipe.to_toml()}")
+    own = Trainer(out / "recipe.toml", out=out, epochs=1)
+    with pytest.raises(TrainingError, match=r"holds recipe\.toml, and no checkpoint .*--out, .*--fresh"):
+        own.fit(train, val)
+    assert (out / "recipe.toml").read_text() == text
+    own.fit(train, val, "never")
+    assert (out.with_name("run.1") / "recipe.toml").read_text() == text
+
+
+def test_a_folder_called_best_that_no_training_made_is_kept(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    (out / "best").mkdir(parents=True)
+    (out / "best" / "letters.txt").write_text("not ours")
+    with pytest.raises(TrainingError, match="holds best, and no checkpoint"):
+        Trainer(recipe, out=out, epochs=1).fit(train, val)
+    Trainer(recipe, out=out, epochs=1).fit(train, val, "never")
+    assert (out.with_name("run.1") / "best" / "letters.txt").read_text() == "not ours"
+
+
+@pytest.mark.parametrize("with_folder", [False, True])
+def test_a_training_that_lost_its_checkpoint_is_kept(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, with_folder: bool
+) -> None:
+    Trainer(recipe, out=out, epochs=1).fit(train, val)
+    (out / "checkpoints" / "last.pt").unlink()
+    if with_folder:
+        (out / "checkpoints").rmdir()
+    before = (out / "history.csv").read_bytes()
+    with pytest.raises(TrainingError, match=r"history\.csv.*, and no checkpoint"):
+        Trainer(recipe, out=out, epochs=2).fit(train, val)
+    assert (out / "history.csv").read_bytes() == before
+
+
+def test_a_kill_before_the_first_checkpoint_asks_for_nothing(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    with pytest.raises(Stopped):
+        Trainer(recipe, out=out, epochs=1).fit(train, val, progress=stop)
+    assert (out / "recipe.toml").exists()
+    assert len(Trainer(recipe, out=out, epochs=1).fit(train, val)) == 1
+
+
+def test_threads_are_as_before_after_a_training_that_could_not_begin(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    before = torch.get_num_threads()
+    frozen = recipe.override({"threads": before + 1, "freeze": ["backbone", "head"]})
+    with pytest.raises(RecipeError, match="nothing is left to train"):
+        Trainer(frozen, out=out).fit(train, val)
+    assert torch.get_num_threads() == before
