@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,22 +79,29 @@ frame.main([])
 
 
 def test_a_read_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "nobody-writes.jpg")
-    command = [
-        sys.executable,
-        "-m",
-        "facemotion",
-        "predict",
-        str(tmp_path / "nobody-writes.jpg"),
-        "--detector",
-        "whole",
-    ]
+    pipe = tmp_path / "nobody-writes.jpg"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "facemotion", "predict", str(pipe), "--detector", "whole"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(5)
-    assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=20)
+    try:
+        held = opened_by_a_reader(pipe)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+        os.close(held)
+    finally:
+        process.kill()
     assert (process.returncode, errors) == (143, "facemotion: terminated\n")
+
+
+def opened_by_a_reader(pipe: Path) -> int:
+    """The end to write at of a pipe that somebody has begun to read."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(OSError):  # nobody reads yet
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    pytest.fail("the pipe is not read")
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -191,6 +191,3 @@ def test_killed_at_any_moment_it_goes_on(drawn: Drawn, tmp_path: Path) -> None:
             os.kill(process.pid, signal.SIGKILL)
     subprocess.run(command, check=True, capture_output=True)
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
-
-
-# photos and clips

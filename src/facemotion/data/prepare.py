@@ -120,9 +120,10 @@ def prepare(
             rule = source.label_rule if isinstance(source, Samples) else None
             output = ArrayOutput(folder, layout, source.labels, rule, spec, done)
         count = len(source.paths) if isinstance(source, Photos) else len(source)
-        # all of them before anything is written: going on with other splits would put copies on both sides
-        for item in _items(source, read_clip, every):
-            journal.check(item.entry)
+        if done:
+            # all of them before anything is written: going on with other splits would put copies on both sides
+            for item in _items(source, read_clip, every):
+                journal.check(item.entry)
         for number, item in enumerate(_items(source, read_clip, every), start=1):
             if item.entry.item not in journal.entries:
                 entry, faces = _process(item, spec, detect, several)

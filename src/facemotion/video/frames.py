@@ -30,7 +30,8 @@ _LIVE = ("rtsp:", "rtsps:", "rtmp:", "udp:", "rtp:", "tcp:")
 _PLAYLISTS = (b"#EXTM3U", b"<")
 _RECONNECT_SECONDS = 10.0
 _CAMERAS = range(4)
-_INDICES = range(1000)
+# what OpenCV takes: it adds the number of a backend to a camera's own
+_INDICES = range(2**31)
 
 
 @dataclass(frozen=True, slots=True)
