@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from training_patterns import patterns
 
 from facemotion import Recipe
-from facemotion.training import run
+from facemotion.training import folder
 from facemotion.training.trainer import Trainer
 
 
 def train(recipe: Recipe, out: Path, steps: Connection) -> None:
-    run._CHECKPOINT_SECONDS = 0.05
+    folder._CHECKPOINT_SECONDS = 0.05
     Trainer(recipe, out=out).fit(patterns(192, 1), patterns(96, 2), progress=lambda progress: steps.send(1))
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from facemotion import DataError, Recipe, RecipeError, TrainingError
 from facemotion.classifier import Classifier
 from facemotion.data.loaders import Loader
 from facemotion.data.samples import Samples
+from facemotion.training.checkpoint import save_checkpoint
 from facemotion.training.distributed import Processes
 from facemotion.training.loop import Loop
 from facemotion.training.losses import Objective
@@ -53,6 +56,26 @@ def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Sa
     assert "None" not in card
 
 
+def test_quick_epochs_are_not_held_up_by_slow_writing(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def slowly(folder: Path, state: dict[str, Any]) -> None:
+        time.sleep(1)
+        written.append(len(state["history"]["epochs"]))
+        save_checkpoint(folder, state)
+
+    monkeypatch.setattr("facemotion.training.folder.save_checkpoint", slowly)
+    Trainer(recipe, out=out / "slow", epochs=6).fit(train, val)
+    assert written == [1, 6]
+    monkeypatch.undo()
+    Trainer(recipe, out=out / "quick", epochs=6).fit(train, val)
+    # what was best meanwhile was kept, and every epoch is told of
+    assert same(out / "slow", out / "quick")
+    assert [row["epoch"] for row in table(out / "slow")] == ["1", "2", "3", "4", "5", "6"]
+
+
 def test_the_same_command_twice_gives_the_same_bytes(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
     for name in ("a", "b"):
         Trainer(recipe, out=out / name).fit(train, val)
@@ -66,7 +89,7 @@ def test_stopped_anywhere_and_gone_on_with_it_is_the_same_training(
     recipe: Recipe, train: Samples, val: Samples, out: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Trainer(recipe, out=out / "whole").fit(train, val)
-    monkeypatch.setattr("facemotion.training.run._CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("facemotion.training.folder._CHECKPOINT_SECONDS", 0.0)
     steps = iter(range(1, 1000))
 
     def stop(progress: Progress) -> None:
@@ -129,7 +152,7 @@ def test_weights_that_a_step_has_broken_are_never_kept(
     """The only step of the epoch breaks them, so its own loss does not tell yet."""
     Trainer(recipe, out=out).fit(train, val)
     kept = (out / "checkpoints" / "last.pt").read_bytes()
-    monkeypatch.setattr("facemotion.training.run._CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr("facemotion.training.folder._CHECKPOINT_SECONDS", seconds)
     breaking = recipe.override({"batch_size": 192, "optimizer.lr": 3e38, "optimizer.weight_decay": 1e5})
     breaking = breaking.override({"schedule.name": "constant"})
     with pytest.raises(TrainingError, match=f"{says}.*The last checkpoint is kept"):

@@ -34,7 +34,7 @@ class TorchRunner:
 
     def __init__(self, net: EmotionNet, spec: InputSpec, device: torch.device, dtype: torch.dtype) -> None:
         self._spec, self._device, self._dtype = spec, device, dtype
-        self.net = _for_inference(net).to(device, dtype).to(memory_format=torch.channels_last)
+        self.net = for_inference(net).to(device, dtype).to(memory_format=torch.channels_last)
         self.work = 0
         if device.type == "cpu":
             _limit_threads()
@@ -56,7 +56,7 @@ class TorchRunner:
         return _one_thread()
 
 
-def _for_inference(net: EmotionNet) -> EmotionNet:
+def for_inference(net: EmotionNet) -> EmotionNet:
     """A copy with batch normalisation folded into the convolutions."""
     running = copy.deepcopy(net).eval()
     for before, after in _pairs_to_fold(running):

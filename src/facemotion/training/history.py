@@ -134,17 +134,20 @@ class TensorBoard:
         self._file = folder / f"events.out.tfevents.{time.time_ns() // 10**9:010}.{os.getpid()}"
         self._write(file_version="brain.Event:2")
 
-    def epoch(self, row: Epoch, confusion: NDArray[np.int64], labels: LabelSet) -> None:
-        """The figures of an epoch and, with matplotlib, a picture of its confusion matrix."""
+    def epoch(self, row: Epoch) -> None:
+        """The figures of an epoch."""
         if self._file is None:
             return
         for name, value in asdict(row).items():
             if name != "epoch":
                 self._write(row.epoch, summary=self._summary.scalar(name, value))
-        if plots_are_possible():
+
+    def confusion(self, epoch: int, confusion: NDArray[np.int64], labels: LabelSet) -> None:
+        """With matplotlib, a picture of an epoch's confusion matrix."""
+        if self._file is not None and plots_are_possible():
             with Image.open(io.BytesIO(confusion_plot(confusion, labels.labels))) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
-            self._write(row.epoch, summary=self._summary.image("confusion", pixels, dataformats="HWC"))
+            self._write(epoch, summary=self._summary.image("confusion", pixels, dataformats="HWC"))
 
     def faces(self, sheet: Pixels) -> None:
         """A sheet of faces as the network is fed them."""

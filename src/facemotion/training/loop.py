@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from facemotion.errors import RecipeError
 from facemotion.evaluation.metrics import accuracy, macro_f1
@@ -98,8 +99,8 @@ class Loop:
                 with self._autocast():
                     logits = self.judged(images)[:, :classes]
                 loss += float(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
-                pairs = batch.labels * classes + logits.argmax(dim=1).cpu()
-                confusion += torch.bincount(pairs, minlength=classes * classes)
+                pairs = batch.labels.to(self._device) * classes + logits.argmax(dim=1)
+                confusion += torch.bincount(pairs.cpu(), minlength=classes * classes)
         totals = self._together.total(torch.cat([confusion, loss]).to(self._device, torch.float32)).cpu()
         matrix = totals[:-1].reshape(classes, classes).numpy().round().astype(np.int64)
         return Validation(float(totals[-1]) / max(int(matrix.sum()), 1), matrix)
@@ -115,12 +116,11 @@ class Loop:
             return
         # young averages follow faster: what they began with was noise
         decay = min(self._recipe.ema, (1 + self._steps) / (10 + self._steps))
-        with torch.no_grad():
-            for mean, now in zip(_values(self.judged), _values(self.net), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(now, 1 - decay)
-                else:
-                    mean.copy_(now)
+        follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        follow(_learnt(self.judged), _learnt(self.net), self._steps)
+        for mean, now in zip(self.judged.buffers(), self.net.buffers(), strict=True):
+            if not mean.is_floating_point():
+                mean.copy_(now)
 
     def is_sound(self) -> bool:
         """Whether every weight is a number still."""
@@ -163,8 +163,9 @@ class Loop:
         return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
-def _values(net: nn.Module) -> list[Tensor]:
-    return [*net.parameters(), *net.buffers()]
+def _learnt(net: nn.Module) -> list[Tensor]:
+    """All of a network but its counters, of which there is no average."""
+    return [each.detach() for each in (*net.parameters(), *net.buffers()) if each.is_floating_point()]
 
 
 def _freeze(net: nn.Module, prefixes: tuple[str, ...]) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import logging
@@ -14,16 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from facemotion.backbones.network import EmotionNet
-from facemotion.classifier import save_network
 from facemotion.data.loaders import Batch, Loader
 from facemotion.devices import cpu_threads
 from facemotion.errors import DataError, TrainingError
 from facemotion.recipes.recipe import Recipe
-from facemotion.training.checkpoint import begin, replace_folder, save_checkpoint, write_whole
-from facemotion.training.history import Epoch, History, TensorBoard
+from facemotion.training.folder import TrainingFolder
+from facemotion.training.history import Epoch, History
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
-from facemotion.training.pictures import face_sheet
 from facemotion.training.progress import Progress, Sums
 from facemotion.training.resume import check_same, earlier_state
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# a checkpoint within an epoch, for epochs that take longer
-_CHECKPOINT_SECONDS = 120.0
 _REMEDY = (
     "the learning rate may be too high: --set optimizer.lr=..., or clip gradients: --set clip_grad=1. "
     "The last checkpoint is kept"
@@ -86,16 +83,10 @@ class Run:
             self.history = History.from_state(saved["history"])
             self._sums = Sums(**saved["sums"])
             logger.info("going on in epoch %d, step %d", len(self.history) + 1, self._sums.step)
-        self._board: TensorBoard | None = None
+        self._folder = TrainingFolder(out, self.history, training.labels, writes=together.first)
 
     def go(self) -> History:
-        if self._together.first:
-            begin(self._out)
-            write_whole(self._out / "recipe.toml", self._recipe.to_toml().encode())
-            if self.history.epochs:  # a kill may have come between the checkpoint and this
-                self.history.write(self._out)
-            if not self.history.finished:
-                self._board = TensorBoard(self._out / "tensorboard")
+        self._folder.begin(self._recipe)
         while not self.history.finished:
             number = len(self.history) + 1
             self._epoch(number - 1)
@@ -109,18 +100,16 @@ class Run:
     def _epoch(self, number: int) -> None:
         recipe, sums = self._recipe, self._sums
         mixing = number < recipe.epochs - recipe.augment.plain_epochs
-        started, saved = time.monotonic() - sums.seconds, time.monotonic()
+        started = time.monotonic() - sums.seconds
         for batch in self._loader.epoch(number, sums.step, mixing=mixing):
-            if number == 0 and sums.step == 0 and self._board:
-                self._board.faces(face_sheet(batch, recipe.input))
+            if number == 0 and sums.step == 0:
+                self._folder.show(batch, recipe)
             lr = self._loop.rate.at(recipe, number + sums.step / len(self._loader))
             self._learn(batch, lr, number)
             sums.seconds = time.monotonic() - started
             self._progress(self._standing(number))
             self._stop_if_asked(f"in epoch {number + 1} after step {sums.step}")
-            if self._together.any(time.monotonic() - saved > _CHECKPOINT_SECONDS, self._device):
-                self._save()
-                saved = time.monotonic()
+            self._save_if_due()
         self._finish_epoch(number, lr=self._loop.rate.at(recipe, float(number)))
 
     def _standing(self, number: int) -> Progress:
@@ -176,11 +165,8 @@ class Run:
         tired = bool(recipe.stop.patience) and history.waited >= recipe.stop.patience
         history.finished = tired or number + 1 >= recipe.epochs
         self._sums = Sums()
-        self._save()
-        if self._together.first:
-            history.write(self._out)
-        if self._board:
-            self._board.epoch(row, result.confusion, self._training.labels)
+        self._folder.judged(result.confusion)
+        self._save_if_due(epoch_is_over=True)
         self._progress(standing)
         mark = " (best so far)" if better else ""
         logger.info("epoch %d of %d: validation accuracy %.4f%s", number + 1, recipe.epochs, result.accuracy, mark)
@@ -197,30 +183,31 @@ class Run:
             metrics=({**self._told_of(self._validation), **figures},),
         )
         net: EmotionNet = self._loop.judged
-        if self._second is not None:
-            net = first_head(net, len(self._training.labels))
-        name = f"{self._out.resolve().name}/best"
-        replace_folder(self._out / "best", lambda folder: save_network(net, config, folder, name=name))
+        net = copy.deepcopy(net) if self._second is None else first_head(net, len(self._training.labels))
+        self._folder.keep(net, config)
 
     def _told_of(self, samples: Samples) -> dict[str, Any]:
         told: dict[str, Any] = {"data": samples.source, "split": _split(samples), "count": len(samples)}
         return told | {"label_rule": self._recipe.label_rule, "fingerprint": samples.fingerprint}
 
+    def _save_if_due(self, *, epoch_is_over: bool = False) -> None:
+        due = self.history.finished or self._folder.is_due(epoch_is_over=epoch_is_over)
+        if self._together.any(due, self._device):
+            self._save()
+
     def _save(self) -> None:
         if not self._loop.is_sound():
             raise TrainingError(f"a weight is no number after step {self._sums.step} of this epoch: {_REMEDY}")
-        # statistics of batches differ between processes: those of the first are saved, as DDP keeps them
-        loop = self._loop.state()
-        if self._together.first:
-            state = {
-                "recipe": self._asked.to_toml(),
-                "resolved": self._recipe.to_toml(),
-                "data": self._data,
-                "loop": loop,
-                "history": self.history.state(),
-                "sums": dataclasses.asdict(self._sums),
-            }
-            save_checkpoint(self._out, state)
+        state = {
+            "recipe": self._asked.to_toml(),
+            "resolved": self._recipe.to_toml(),
+            "data": self._data,
+            # statistics of batches differ between processes: those of the first are saved, as DDP keeps them
+            "loop": self._loop.state(),
+            "history": self.history.state(),
+            "sums": dataclasses.asdict(self._sums),
+        }
+        self._folder.write(state)
 
     def _resolved(self, saved: dict[str, Any] | None, net: EmotionNet) -> Recipe:
         """The recipe with what was decided for this machine: once, on the first process, and kept on going on."""
@@ -261,6 +248,7 @@ class Run:
             world_size=self._together.count,
             # a rest that is too small to give every process a face would leave one of them without a step
             drop_last=augmented and len(samples) % recipe.batch_size < self._together.count > 1,
+            device=self._device,
         )
 
 

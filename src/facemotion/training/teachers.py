@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facemotion.backbones.torch_runner import for_inference
 from facemotion.classifier import Classifier
 from facemotion.errors import RecipeError, UnknownNameError
 
@@ -45,4 +47,5 @@ def _load(name: str, recipe: Recipe, labels: LabelSet) -> Teacher:
     if not known or dataclasses.replace(spec, size=recipe.input.size) != recipe.input:
         wanted, got = "all of the recipe's labels, and its input but for the size", f"{'/'.join(own)}, {spec}"
         raise RecipeError(f"teacher {name!r} does not fit", "distill.teachers", wanted, got)
-    return Teacher(teacher.net, spec.size, known)
+    net = for_inference(teacher.net).to(memory_format=torch.channels_last)
+    return Teacher(net, spec.size, known)

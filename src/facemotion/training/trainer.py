@@ -69,7 +69,7 @@ class Trainer:
         if resume not in ("auto", "never"):
             raise ValueError(f"resume: expected 'auto' or 'never', got {resume!r}")
         out = self.out.absolute()
-        with processes(self._device) as together, _threads_as_before():
+        with processes(self._device) as together, _settings_as_before():
             if together.count > self.recipe.batch_size:
                 got = str(self.recipe.batch_size)
                 raise RecipeError(
@@ -91,13 +91,15 @@ class Trainer:
 
 
 @contextmanager
-def _threads_as_before() -> Iterator[None]:
-    """Give torch back the number of threads that it had, which a training changes while it is set up."""
-    before = torch.get_num_threads()
+def _settings_as_before() -> Iterator[None]:
+    """Give torch back what a training changes: the number of threads, and that cuDNN tries out its ways."""
+    threads, tries = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True  # crops are of one size, so that it tries once
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = tries
 
 
 def _too_large(recipe: Recipe) -> str:
