@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-from speed import milliseconds
 
 from facemotion import Evaluator, Recipe
 from facemotion.classifier import Classifier
@@ -64,16 +65,26 @@ def main() -> None:
     parser.add_argument("--split", help="the split that the training was given, of which it put a part aside")
     parser.add_argument("--weights", type=Path, help="what ships, where it is not the run's own best")
     parser.add_argument("--rank", type=int, help="make big linear layers two thin ones")
+    parser.add_argument("--pack-only", action="store_true", help="where it was trained: what is left is done elsewhere")
+    parser.add_argument("--packed", type=Path, help="what --pack-only left; of the run only recipe.toml is needed then")
     parser.add_argument("--test", action="store_true")
     options = parser.parse_args()
     recipe = Recipe.load(options.run / "recipe.toml")
     rules = RULES[recipe.label_rule]
     by_rule = recipe.override({"label_rule": rules[0]} if rules[0] else {})
-    training, choosing = training_data(read_samples(options.data, by_rule, options.split), None, by_rule)
+    training, _ = training_data(read_samples(options.data, recipe, options.split), None, recipe)
+    _, choosing = training_data(read_samples(options.data, by_rule, options.split), None, by_rule)
     chosen_on = "PublicTest" if options.split is None else f"{recipe.val_share:.0%} of {options.split}"
-    trained = Classifier.load(options.weights or options.run / "best")
+    if options.packed:
+        small = Classifier.load(options.packed)
+    else:
+        trained = Classifier.load(options.weights or options.run / "best")
+        small = pack(trained, choosing, chosen_on, options)
+    if options.pack_only:
+        small.save(options.out)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        pack(trained, choosing, chosen_on, options).save(folder)
+        small.save(folder)
         calibrate(folder, choosing, options.out)
     describe(options.out, "FER-2013" if rules[0] is None else "FER+", chosen_on, options.split)
     metrics = [judge(options.out, choosing, chosen_on, rules[0])[0]]
@@ -134,20 +145,29 @@ def judge(
 def describe(folder: Path, data: str, chosen_on: str, split: str | None) -> None:
     """What the weights are and come from, in words that do not tell of this machine; and how fast they are."""
     classifier = Classifier.load(folder, device="cpu")
-    alone, together = milliseconds(classifier, 1), milliseconds(classifier, 16)
+    alone, together = milliseconds(folder)
     engine = f"onnxruntime {onnxruntime.__version__}" if classifier.config.backbone == "fast" else "torch"
     origin = {"data": "FER-2013"} if split is None else {"data": "FER-2013", "split": split}
+    told = [each | origin for each in classifier.config.trained_on]
     classifier.config = dataclasses.replace(
         classifier.config,
         description=DESCRIPTIONS[folder.name],
         licence="MIT",
-        trained_on=tuple(each | origin for each in classifier.config.trained_on),
+        # data once, in however many steps it was learnt
+        trained_on=tuple(each for place, each in enumerate(told) if each not in told[:place]),
         chosen_on=f"{data} {chosen_on}",
         metrics=(),
-        speed_ms=round(alone, 2),
+        speed_ms=alone,
         speed_on=f"one thread, {engine}; in batches of 16 {together:.2f} ms a face",
     )
     classifier.save(folder, name=folder.name)
+
+
+def milliseconds(folder: Path) -> list[float]:
+    """What a face takes alone and in batches of 16, in a process of its own, where no other threads spin."""
+    script = Path(__file__).with_name("speed.py")
+    told = subprocess.run([sys.executable, script, folder], check=True, capture_output=True, text=True).stdout
+    return [float(line.split()[0]) for line in told.splitlines()]
 
 
 def write(folder: Path, metrics: list[dict[str, Any]], report: Report | None, data: Path) -> None:

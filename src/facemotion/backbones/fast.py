@@ -8,7 +8,7 @@ from facemotion.backbones.scratch import refuse_pretrained
 from facemotion.weights.spec import Head
 
 # measured: at one face a time the large maps of the first blocks cost most, so the stem is narrower than usual
-_WIDTHS = 16, 32, 64, 128, 256
+_WIDTHS = 32, 48, 64, 128, 256
 
 
 class Fast(nn.Module):
