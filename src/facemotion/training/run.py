@@ -248,7 +248,8 @@ class Run:
             world_size=self._together.count,
             # a rest that is too small to give every process a face would leave one of them without a step
             drop_last=augmented and len(samples) % recipe.batch_size < self._together.count > 1,
-            device=self._device,
+            # other cards can't do all that is done to faces: a Mac's samples no border
+            device=self._device if self._device.type == "cuda" else "cpu",
         )
 
 
