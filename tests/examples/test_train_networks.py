@@ -1,0 +1,76 @@
+"""The trainings of the package's networks: that their options are understood, and that each waits for what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_sets import draw_face
+
+from facemotion import Recipe
+from facemotion.classifier import Classifier
+
+SCRIPT = Path(__file__).resolve().parent.parent.parent / "examples" / "train_networks" / "train.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_networks", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_training_is_understood_and_comes_after_those_it_learns_from(script: ModuleType) -> None:
+    earlier: dict[str, set[str]] = {}
+    for job in script.JOBS:
+        command = job.command(Path("FER2013"), Path("runs"), None)
+        recipe = Recipe.load(command[command.index("--recipe") + 1]).override(
+            dict(change.split("=", 1) for option, change in pairwise(command) if option == "--set")
+        )
+        assert recipe.epochs == job.epochs
+        earlier[job.name] = set(job.after).union(*(earlier[name] for name in job.after))
+        needed = set(re.findall(r"runs/([\w-]+)/best", " ".join(command)))
+        assert needed <= earlier[job.name]
+        assert len(recipe.distill.teachers) in (0, 3)
+    assert {
+        "fast-7class-first",
+        "fast-8class-first",
+        "vgg16-5class",
+        "vgg16-7class",
+        "resnet50-5class",
+    } <= earlier.keys()
+
+
+def test_one_learns_from_another_and_what_fails_takes_only_its_own_along(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(40):
+        folder = tmp_path / "faces" / ("upright", "upside_down")[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rot90(draw_face(index), 2 * (index % 2))).save(folder / f"{index}.png")
+    small = """--recipe fast-7class --set 'labels=["upright", "upside_down"]' --set input.size=24 --set threads=1"""
+    jobs = [
+        script.Job("student", 1, f"{small} --set init=RUNS/teacher/best", ("teacher",)),
+        script.Job("wrong", 1, f"{small} --set optimizer.lr=-1"),
+        script.Job("behind-it", 1, small, ("wrong",)),
+        script.Job("teacher", 1, small),
+    ]
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    options = argparse.Namespace(data=tmp_path / "faces", runs=runs, epochs=None, at_once=2)
+    assert script.run(jobs, options) == 1
+    told = capsys.readouterr().out
+    assert "wrong: exit 1: facemotion: override: optimizer.lr" in told and "behind-it" not in told
+    assert Classifier.load(runs / "student" / "best", device="cpu").config.trained_on[0]["count"] == 32
+    assert told.index("teacher: exit 0") < told.index("student: facemotion train") < told.index("student: exit 0")
