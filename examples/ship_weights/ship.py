@@ -72,8 +72,9 @@ def main() -> None:
     recipe = Recipe.load(options.run / "recipe.toml")
     rules = RULES[recipe.label_rule]
     by_rule = recipe.override({"label_rule": rules[0]} if rules[0] else {})
-    training, _ = training_data(read_samples(options.data, recipe, options.split), None, recipe)
-    _, choosing = training_data(read_samples(options.data, by_rule, options.split), None, by_rule)
+    training, choosing = training_data(read_samples(options.data, recipe, options.split), None, recipe)
+    if by_rule != recipe:
+        _, choosing = training_data(read_samples(options.data, by_rule, options.split), None, by_rule)
     chosen_on = "PublicTest" if options.split is None else f"{recipe.val_share:.0%} of {options.split}"
     if options.packed:
         small = Classifier.load(options.packed)
