@@ -213,6 +213,8 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
         assert str(tmp_path) in str(caught.value)
     with pytest.raises(ImageError, match="0 bytes"):
         read_image(b"")
+    with pytest.raises(ImageError, match=r"one\.jpg: no such file; of addresses only clips are read"):
+        read_image("https://faces.example/one.jpg")
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", 
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
+ONLY_CLIPS = "; of addresses only clips are read, by `facemotion video` and stream()"
 _WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
 
 # Without a limit of the caller's no picture takes a gigabyte or many seconds. Some kinds are decoded with more memory
@@ -187,7 +188,7 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
             with Path(place).open("rb") as file:
                 data = file.read(most + 1)
         except FileNotFoundError:
-            raise ImageError("no such file", place) from None
+            raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", place) from None
         except IsADirectoryError:
             raise ImageError("this is a folder", place, expected=_READABLE) from None
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -223,12 +224,8 @@ def _decode(image: Image.Image, max_megapixels: float | None, place: str | None)
         costly = image.format == "WEBP" or (image.format == "JPEG" and image.mode == "CMYK")
         limit = round(MAX_MEGAPIXELS * _SHARE_OF_COSTLY_KINDS) if costly else MAX_MEGAPIXELS
     if image.width * image.height > limit * 1e6:
-        raise ImageError(
-            "the picture is too large",
-            place,
-            f"at most {limit:g} megapixels",
-            f"{size}; see facemotion.images.MAX_MEGAPIXELS",
-        )
+        got = f"{size}; see facemotion.images.MAX_MEGAPIXELS"
+        raise ImageError("the picture is too large", place, f"at most {limit:g} megapixels", got)
     if image.width == 0 or image.height == 0:
         raise ImageError("the picture is empty", place, expected="at least one pixel", got=size)
     try:

@@ -134,14 +134,15 @@ def test_a_pattern_names_each_picture_once(photos: Path) -> None:
 
 def test_bad_ones_are_reported_and_the_rest_is_done(photos: Path, weights: Path, capsys: Captured) -> None:
     (photos / "torn.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
-    code = run(
-        photos / "absent.jpg", photos / "torn.jpg", photos / "*.none", photos / "[ab]*.jpg", "--weights", weights
-    )
+    address = "https://faces.example/a.jpg"
+    inputs = [address, *(photos / name for name in ("absent.jpg", "torn.jpg", "*.none", "[ab]*.jpg"))]
+    code = run(*inputs, "--weights", weights)
     out, err = capsys.readouterr()
     assert code == 1
     assert [line.split()[0] for line in out.splitlines()[1:]] == [str(photos / "a.jpg")]
     said = err.splitlines()
-    assert len(said) == 3
+    assert len(said) == 4
+    assert said.pop(0).startswith(f"facemotion: {address}: no such file; of addresses only clips are read")
     assert said[0] == f"facemotion: {photos / '*.none'}: no file has a name like this"
     assert said[1] == f"facemotion: {photos / 'absent.jpg'}: no such file"
     assert said[2].startswith(f"facemotion: {photos / 'torn.jpg'}: the picture ")

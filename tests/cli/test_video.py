@@ -135,6 +135,20 @@ def test_of_a_clip_that_breaks_off_what_was_read_is_kept(
     )
 
 
+def test_a_clip_without_a_frame_replaces_no_table(
+    weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
+) -> None:
+    hollow, table = tmp_path / "hollow.avi", tmp_path / "faces.csv"
+    write_clip(hollow, astronaut, [across(30, 0, 90)], SECONDS, code="MJPG")
+    whole = hollow.read_bytes()
+    hollow.write_bytes(whole[: whole.index(b"movi") + 4])  # the header, which promises frames, and none of them
+    table.write_text("an earlier clip's\n")
+    assert run(hollow, "--weights", weights, "--csv", table, "--annotate", tmp_path / "out.mp4") == 1
+    assert table.read_text() == "an earlier clip's\n"
+    assert not (tmp_path / "out.mp4").exists()
+    assert f"facemotion: {hollow}: there is no frame in it that can be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("absent.mp4", None), ("notes.mp4", b"no video"), ("empty.mp4", b""), (".", None)]
 )

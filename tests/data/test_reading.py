@@ -423,3 +423,13 @@ def test_votes_stay_with_their_faces_where_bad_rows_are_skipped(drawn: Drawn, tm
     write_votes(tmp_path / "fer2013new.csv", [[10 * (at % 8 == column) for column in range(10)] for at in range(28)])
     samples = read_data(path, label_rule="majority", skip_bad=True)
     assert samples.targets.tolist() == [at % 8 for at in range(28) if at != 2]
+
+
+def test_votes_stay_with_their_faces_where_there_are_empty_lines(drawn: Drawn, tmp_path: Path) -> None:
+    part = Drawn(drawn.images, drawn.targets, ["Training"] * 28)
+    path = part.write_csv(tmp_path / "fer2013.csv")
+    edit_row(path, 4, lambda line: line + "\n")
+    write_votes(tmp_path / "fer2013new.csv", [[10 * (at % 8 == column) for column in range(10)] for at in range(28)])
+    samples = read_data(path, label_rule="majority")
+    assert samples.targets.tolist() == [at % 8 for at in range(28)]
+    assert [samples.place(at).rpartition(" ")[2] for at in (2, 3)] == ["4", "6"]

@@ -101,6 +101,17 @@ def test_without_matplotlib_the_rest_is_written_and_one_line_names_the_extra(
     assert "confusion.png" not in (tmp_path / "report.md").read_text()
 
 
+def test_no_picture_of_an_older_report_is_left(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "slices.png").write_bytes(b"somebody's own")
+    assert report.slices
+    dataclasses.replace(report, slices=None).save(tmp_path)
+    assert (tmp_path / "slices.png").read_bytes() == b"somebody's own"
+    report.save(tmp_path)
+    dataclasses.replace(report, slices=None, mistakes=()).save(tmp_path)
+    left = {"report.json", "report.md", "confusion.png", "reliability.png"}
+    assert {each.name for each in tmp_path.iterdir()} == left
+
+
 def test_markdown_tells_it_all_and_shows_the_pictures(report: Report, tmp_path: Path) -> None:
     report.save(tmp_path)
     text = (tmp_path / "report.md").read_text()

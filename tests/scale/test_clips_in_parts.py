@@ -66,7 +66,10 @@ def run(
 
 def test_parts_are_joined_to_what_a_single_run_gives(moving: Path, weights: Path, tmp_path: Path) -> None:
     outcome = run(moving, tmp_path / "out", weights, 0.5)
-    assert (outcome.inputs, outcome.parts, outcome.errors) == (1, 5, 0)
+    assert (outcome.inputs, outcome.parts, outcome.errors, outcome.done_before) == (1, 5, 0, 0)
+    told: list[Progress] = []
+    again = run(moving, tmp_path / "out", weights, 0.5, progress=told.append)
+    assert (again.inputs, again.parts, again.done_before, told) == (1, 5, 5, [])
     found = rows(tmp_path / "out", "frames")
     number = 0
     tracks: set[int | None] = set()

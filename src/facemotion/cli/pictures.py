@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.images import PICTURE_SUFFIXES, write_jpeg, write_png
+from facemotion.images import ONLY_CLIPS, PICTURE_SUFFIXES, write_jpeg, write_png
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -39,6 +39,9 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
     found: list[tuple[Path, str]] = []
     faults: list[ImageError] = []
     for text in inputs:
+        if "://" in text:  # a Path would keep one of the slashes
+            faults.append(ImageError(f"no such file{ONLY_CLIPS}", text))
+            continue
         starts = _expand(text)
         if not starts:
             faults.append(ImageError("no file has a name like this", text))

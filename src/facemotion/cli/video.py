@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,11 +97,15 @@ def _follow(
     from facemotion.tables import video_columns, video_rows
     from facemotion.video.writing import ClipWriter
 
+    frames = recognizer.stream(clip, every=every)
+    first = next(frames, None)  # before anything is opened for writing: a clip without a frame replaces no file
+    if first is None:
+        return
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv_file, video_columns(recognizer.labels))) if csv_file else None
         writer = stack.enter_context(ClipWriter(annotate, info.fps, sound_of=clip)) if annotate else None
         progress = stack.enter_context(Progress("frames"))
-        for number, frame in enumerate(recognizer.stream(clip, every=every)):
+        for number, frame in enumerate(chain([first], frames)):
             summary.add(frame)
             if table:
                 table.add(video_rows(frame, recognizer.labels))

@@ -66,7 +66,8 @@ def _by_votes(samples: Samples, votes_file: Path, label_rule: str, whole: bool) 
     if not votes_file.is_file():
         raise DataError(f"label rule {label_rule!r} needs the FER+ votes", str(votes_file), "a file", "none")
     votes, usage = read_votes(votes_file)
-    numbers = _row_numbers(samples) - 2
+    # where there are all of them their order tells: an empty line between two rows is no row
+    numbers = np.arange(len(samples)) if whole else _row_numbers(samples) - 2
     if len(votes) <= numbers.max(initial=-1) or (whole and len(votes) != len(samples)):
         raise DataError(
             "votes and faces don't belong together", str(votes_file), f"{len(samples)} rows", f"{len(votes)}"

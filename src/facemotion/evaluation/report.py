@@ -61,7 +61,7 @@ class Report(Findings):
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write report.json, report.md, mistakes.png and, where matplotlib is installed, plots. Gives their paths.
 
-        The same evaluation writes the same bytes.
+        Of an older report in the folder no picture is left. The same evaluation writes the same bytes.
         """
         target = Path(folder)
         pictures = {"mistakes.png": mistakes_sheet(self.worst, self.mistakes)} if self.mistakes else {}
@@ -76,6 +76,9 @@ class Report(Findings):
         files = {"report.json": f"{text}\n".encode(), "report.md": report_text.markdown(self, pictures).encode()}
         try:
             target.mkdir(parents=True, exist_ok=True)
+            if (target / "report.json").exists():  # an older report's pictures would pass for this one's
+                for name in report_text.PICTURES.keys() - pictures.keys():
+                    (target / name).unlink(missing_ok=True)
             for name, data in (files | pictures).items():
                 part = target / f"{name}.part"
                 part.write_bytes(data)

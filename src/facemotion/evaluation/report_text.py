@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from facemotion.evaluation.slices import Slicing
 
 _COLUMNS = ("precision", "recall", "f1-score", "support")
-_TITLES = {
+PICTURES = {
     "confusion.png": "Confusion: share of each true label, with counts",
     "reliability.png": "Reliability: how often faces are right that the network is so sure of",
     "slices.png": "Accuracy by slice",
@@ -47,7 +47,7 @@ def markdown(report: Findings, pictures: Iterable[str]) -> str:
     for title, part in _parts(report):
         lines += [f"## {title}", "", *(f"- {line}" for line in part), ""]
     for name in pictures:
-        lines += [f"## {_TITLES[name]}", "", f"![{_TITLES[name]}]({name})", ""]
+        lines += [f"## {PICTURES[name]}", "", f"![{PICTURES[name]}]({name})", ""]
     return "\n".join(lines)
 
 

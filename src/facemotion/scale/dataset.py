@@ -84,10 +84,12 @@ def predict_dataset(
         if not extent.inputs:
             raise DataError("there is no picture and no clip in it", str(source))
         _begin(layout, job, extent, manifest)
-    done = layout.done()
-    missing = [number for number in range(len(extent.images)) if number not in done]
-    logger.info("%d inputs in %d parts, %d of them done before", extent.inputs, len(extent.images), len(done))
-    watch = Watch(sum(extent.images), sum(extent.images[number] for number in done), progress)
+    written = layout.done()
+    missing = [number for number, table in enumerate(extent.tables) if table not in written]
+    done = len(extent.images) - len(missing)
+    logger.info("%d inputs in %d parts, %d of them done before", extent.inputs, len(extent.images), done)
+    total = sum(extent.images)
+    watch = Watch(total, total - sum(extent.images[number] for number in missing), progress)
     redone = 0
     if missing:
         for each in run_here(job, missing) if engine == "local" else run_on_ray(job, missing, workers, gpus):
@@ -95,7 +97,7 @@ def predict_dataset(
             watch.add(extent.images[each.number])
     layout.clean()
     errors = count_rows(layout.root / "errors", format)
-    outcome = Outcome(job.out, extent.inputs, errors, len(extent.images), len(done), redone, watch.seconds)
+    outcome = Outcome(job.out, extent.inputs, errors, len(extent.images), done, redone, watch.seconds)
     logger.info("%s", outcome)
     return outcome
 

@@ -50,10 +50,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Extent:
-    """How much a manifest holds. images: of each part the pictures or, about, the frames. digest: of every name."""
+    """How much a manifest holds. images: of each part the pictures or, about, the frames. digest: of every name.
+
+    tables: of each part the number that its tables are named after, which for all parts of a clip is the first one's.
+    """
 
     inputs: int
     images: list[int]
+    tables: list[int]
     digest: str
 
 
@@ -74,7 +78,7 @@ def make_parts(inputs: Iterable[str], pictures: int, seconds: float) -> Iterator
 
 def write_manifest(parts: Iterable[Part], file: BinaryIO) -> Extent:
     """Write the parts as they come."""
-    inputs, images, digest = 0, [], hashlib.sha256()
+    inputs, images, tables, digest = 0, [], [], hashlib.sha256()
     with pyarrow.parquet.ParquetWriter(file, _SCHEMA, use_dictionary=False, write_statistics=False) as writer:
         for part in parts:
             span = None if part.span is None else json.dumps(asdict(part.span))
@@ -84,7 +88,8 @@ def write_manifest(parts: Iterable[Part], file: BinaryIO) -> Extent:
             if part.span is None or part.span.index == 0:
                 inputs += len(part.sources)
             images.append(len(part.sources) if part.span is None else part.span.images)
-    return Extent(inputs, images, digest.hexdigest())
+            tables.append(part.number if part.span is None else part.span.first)
+    return Extent(inputs, images, tables, digest.hexdigest())
 
 
 class Manifest:
