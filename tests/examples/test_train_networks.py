@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import re
+import runpy
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from small_sets import draw_face
 
@@ -50,6 +52,32 @@ def test_every_training_is_understood_and_comes_after_those_it_learns_from(scrip
         "vgg16-7class",
         "resnet50-5class",
     } <= earlier.keys()
+
+
+def test_the_mean_of_weights_lies_between_them_and_is_of_one_kind(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    average = runpy.run_path(str(SCRIPT.with_name("average.py")))["main"]
+
+    def mean(*folders: Path | str) -> dict[str, np.ndarray]:
+        monkeypatch.setattr(sys, "argv", ["average.py", str(tmp_path / "mean"), *map(str, folders)])
+        average()
+        return arrays(tmp_path / "mean")
+
+    def arrays(folder: Path) -> dict[str, np.ndarray]:
+        state = Classifier.load(folder, device="cpu").net.state_dict()
+        return {name: tensor.numpy() for name, tensor in state.items()}
+
+    one = Classifier.load(weights, device="cpu")
+    with torch.no_grad():
+        for parameter in one.net.parameters():
+            parameter += 1
+    one.save(tmp_path / "moved")
+    for name, array in mean(weights, tmp_path / "moved", tmp_path / "moved").items():
+        before, moved = arrays(weights)[name], arrays(tmp_path / "moved")[name]
+        np.testing.assert_allclose(array, (before + 2 * moved) / 3, rtol=1e-5, atol=1e-6)
+    with pytest.raises(SystemExit, match="fast-8class is another network"):
+        mean(weights, "fast-8class")
 
 
 def test_one_learns_from_another_and_what_fails_takes_only_its_own_along(

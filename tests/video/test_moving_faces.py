@@ -61,7 +61,7 @@ def test_ids_stay_where_few_frames_are_looked_at(
 
 
 LABELS = ("happy", "surprise", "neutral")
-NOISE = 20
+NOISE = 35
 
 
 def noisy(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
