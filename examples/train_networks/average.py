@@ -12,14 +12,14 @@ import sys
 import torch
 
 from facemotion.classifier import Classifier, save_network
-from facemotion.weights.spec import Packing
+from facemotion.weights.spec import Packing, WeightsConfig
 
 
 def main() -> None:
     out, *folders = sys.argv[1:]
     first, *others = (Classifier.load(folder, device="cpu") for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
-        if any(getattr(other.config, name) != getattr(first.config, name) for name in ("backbone", "input", "labels")):
+        if kind(other.config) != kind(first.config):
             raise SystemExit(f"{folder} is another network than {folders[0]}, or for other faces or labels")
     states = [each.net.state_dict() for each in (first, *others)]
     counted = {name for name, tensor in states[0].items() if not tensor.is_floating_point()}
@@ -28,6 +28,10 @@ def main() -> None:
     first.net.temperature = 1.0
     config = dataclasses.replace(first.config, packing=Packing(ranks=first.config.packing.ranks), metrics=())
     save_network(first.net, config, out)
+
+
+def kind(config: WeightsConfig) -> tuple[object, ...]:
+    return config.backbone, config.backbone_args, config.input, config.labels
 
 
 if __name__ == "__main__":

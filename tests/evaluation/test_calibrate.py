@@ -30,7 +30,9 @@ def too_sure(knows_stripes: Path, tmp_path: Path) -> Path:
     return tmp_path / "too-sure"
 
 
-def test_a_copy_is_calibrated_and_nothing_else_changes(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:
+def test_a_copy_is_calibrated_and_nothing_else_changes(
+    stripes: Samples, knows_stripes: Path, too_sure: Path, tmp_path: Path
+) -> None:
     before = contents(too_sure)
     done = calibrate(too_sure, stripes, tmp_path / "copy", device="cpu")
     assert contents(too_sure) == before
@@ -39,6 +41,9 @@ def test_a_copy_is_calibrated_and_nothing_else_changes(stripes: Samples, too_sur
     assert new.packing == old.packing and new.packing.int8
     assert new.temperature == done.temperature > 2 * old.temperature
     assert (done.split, done.count, done.temperature_before) == ("val", 96, 0.1)
+    # what is found is the network's own, wherever its temperature stood before
+    plain = calibrate(knows_stripes, stripes, tmp_path / "plain", device="cpu")
+    assert done.temperature == pytest.approx(plain.temperature, rel=0.02)
     assert done.ece_after < done.ece_before
     assert done.log_loss_after < done.log_loss_before
     # what it says of the copy is what an evaluation of the copy finds, on the same faces
