@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from facemotion import ImageError, images
-from facemotion.images import from_bgr, image_info, read_ahead, read_image, write_jpeg, write_png
+from facemotion.images import from_bgr, image_info, read_image, write_png
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -299,18 +299,21 @@ def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: Path) -> None:
-    paths = []
-    for index in range(9):
-        write_jpeg(tmp_path / f"{index}.jpg", np.full((20, 30, 3), 20 * index, np.uint8))
-        paths.append(tmp_path / f"{index}.jpg")
-    paths[4].write_text("no picture")
-    asked: list[Path] = []
-    futures = read_ahead((asked.append(path) or path for path in paths), threads=2)  # type: ignore[func-returns-value]  # for the note
-    first = next(futures)
-    assert len(asked) == 3
-    assert first.result().mean() < 3
-    rest = list(futures)
-    with pytest.raises(ImageError, match="not a picture"):
-        rest[3].result()
-    assert [round(rest[index].result().mean() / 20) for index in (0, 1, 2, 4, 5, 6, 7)] == [1, 2, 3, 5, 6, 7, 8]
+def test_a_hidden_part_is_written_first_and_nobody_s_file(small: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "a.png.part").write_text("mine")
+    write_png(tmp_path / "a.png", small)
+    assert (tmp_path / "a.png.part").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.png.part"]
+
+
+def test_whole_numbers_of_32_bits_are_what_they_hold(small: np.ndarray) -> None:
+    grey = small[..., 0].astype(np.int32)
+    assert np.array_equal(read_image(Image.fromarray(grey))[..., 0], grey)
+    assert np.array_equal(read_image(Image.fromarray(grey * 256 + 255))[..., 0], grey)
+    with pytest.raises(ImageError, match="neither 8 nor 16 bits: expected whole numbers"):
+        read_image(Image.fromarray(grey.astype(np.float32)))
+
+
+def test_what_opencv_gives_of_no_picture_is_explained() -> None:
+    with pytest.raises(ImageError, match=r"not a frame: .* got NoneType"):
+        from_bgr(None)  # type: ignore[arg-type]  # as from cv2.imread("absent.jpg")

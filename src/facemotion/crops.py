@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Where the landmarks of an upright frontal face lie in the square about its box: the mean over 2,428 portraits, so
 # that a face is framed alike with and without alignment.
 _UPRIGHT = np.array([(0.326, 0.384), (0.674, 0.384), (0.5, 0.587), (0.349, 0.738), (0.651, 0.738)])
+
+# pixels of a side that OpenCV 4 does not sample from
+_TOO_LARGE = 32767
 
 
 def cut(image: Pixels, faces: Sequence[Face | FaceEmotion], spec: InputSpec) -> Pixels:
@@ -71,9 +74,18 @@ def _warp(image: Pixels, transform: NDArray[np.float64], size: int) -> Pixels:
         turn = turn * ((x2 - x1) / width, (y2 - y1) / height)
     # OpenCV counts from the centre of the first pixel, boxes and landmarks from its corner
     shift = shift + turn @ (0.5, 0.5) - 0.5
-    matrix = np.column_stack([turn, shift])
-    crop: Pixels = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return crop
+    return sample(image, np.column_stack([turn, shift]), size, cv2.BORDER_REPLICATE)
+
+
+def sample(image: NDArray[np.uint8], matrix: NDArray[Any], size: int, border: int) -> NDArray[np.uint8]:
+    """A square of the image through a (2, 3) transform. Of an image too large for OpenCV 4 only the part about it."""
+    if max(image.shape[:2]) >= _TOO_LARGE:
+        corners = np.linalg.inv(matrix[:, :2]) @ (np.array([[0, size, 0, size], [0, 0, size, size]]) - matrix[:, 2:])
+        x1, y1, x2, y2 = _inner(Box(*corners.min(axis=1) - 2, *corners.max(axis=1) + 2), image)
+        image, matrix = image[y1:y2, x1:x2], matrix.copy()
+        matrix[:, 2] += matrix[:, :2] @ (x1, y1)
+    seen: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+    return seen
 
 
 def _cut_square(image: Pixels, square: Box, size: int) -> Pixels:

@@ -45,7 +45,7 @@ class _Mismatch(FacemotionError):
 
 
 class ImageError(_Mismatch, ValueError):
-    """A picture that can't be read, or is not what a picture should be. `place` is its path, where it has one."""
+    """A picture that can't be read, or is not what it should be. `place` is its path, or which of many it was."""
 
 
 class VideoError(FacemotionError, OSError):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -38,6 +36,8 @@ MAX_MEGAPIXELS = 89.0
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# what Pillow calls a JPEG, and one that has more pictures behind the first, as telephones write them
+_JPEGS = ("JPEG", "MPO")
 _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 ONLY_CLIPS = "; of addresses only clips are read, by `facemotion video` and stream()"
 _WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
@@ -80,32 +80,11 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     data = _read_bytes(source, place, max_megapixels)
     with _open(data, place) as image:
-        if image.format == "JPEG":
+        if image.format in _JPEGS:
             _check_scans(data, image, place)
         # the file is let go as soon as its pixels are there
         del data
         return _decode(image, max_megapixels, place)
-
-
-def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[Pixels]]:
-    """Pictures decoded by several threads, a few ahead of the one that is asked for, in the order of the sources.
-
-    `result()` gives what `read_image` would give, or raises what it would raise.
-    """
-    pool = ThreadPoolExecutor(threads, "facemotion pictures")
-    waiting: deque[Future[Pixels]] = deque()
-    try:
-        for source in sources:
-            waiting.append(pool.submit(read_image, source))
-            if len(waiting) > threads:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        for future in waiting:
-            future.cancel()
-        # nobody waits for what is being read: that may be a share that answers no more
-        pool.shutdown(wait=False)
 
 
 def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
@@ -121,6 +100,8 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
 
 def from_bgr(frame: NDArray[Any]) -> Pixels:
     """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
+    if not isinstance(frame, np.ndarray):  # what cv2.imread gives of a file that it can't read
+        raise ImageError("not a frame", expected=_WANTED_ARRAY, got=type(frame).__name__)
     return _from_array(frame[..., ::-1] if frame.ndim == 3 else frame)
 
 
@@ -135,7 +116,8 @@ def write_jpeg(path: str | os.PathLike[str], pixels: Pixels) -> None:
 
 
 def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: Any) -> None:
-    part = Path(path).with_name(Path(path).name + ".part")
+    # hidden, so that it is nobody's file that is written over
+    part = Path(path).with_name(f".{Path(path).name}.part")
     Image.fromarray(pixels).save(part, kind, **options)
     part.replace(path)
 
@@ -221,7 +203,7 @@ def _decode(image: Image.Image, max_megapixels: float | None, place: str | None)
     size = f"{image.width} x {image.height}"
     limit = max_megapixels
     if limit is None:
-        costly = image.format == "WEBP" or (image.format == "JPEG" and image.mode == "CMYK")
+        costly = image.format == "WEBP" or (image.format in _JPEGS and image.mode == "CMYK")
         limit = round(MAX_MEGAPIXELS * _SHARE_OF_COSTLY_KINDS) if costly else MAX_MEGAPIXELS
     if image.width * image.height > limit * 1e6:
         got = f"{size}; see facemotion.images.MAX_MEGAPIXELS"
@@ -241,13 +223,12 @@ def _upright_rgb(image: Image.Image) -> Pixels:
     """Done in bands, so that a picture at the limit, in whatever mode, costs little more than itself and its result."""
     orientation = _orientation(image)
     turn = _TURNS.get(orientation or 0)
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        _check_range(image)
+    shift = _shift(image) if image.mode in ("I", "F") or image.mode.startswith("I;") else 0
     width, height = image.size
     sideways, from_the_end = orientation in (5, 6, 7, 8), orientation in (3, 4, 6, 7)
     pixels = np.empty((width, height, 3) if sideways else (height, width, 3), np.uint8)
     for top, bottom, part in _bands(image):
-        band = _rgb(part)
+        band = _rgb(part, shift)
         place = slice(height - bottom, height - top) if from_the_end else slice(top, bottom)
         pixels[(slice(None), place) if sideways else place] = np.asarray(band if turn is None else band.transpose(turn))
     return pixels
@@ -261,9 +242,9 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
         yield top, bottom, image if rows >= height else image.crop((0, top, width, bottom))
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+def _rgb(image: Image.Image, shift: int) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;"):
+        image = Image.fromarray((np.asarray(image) >> shift).astype(np.uint8))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         image = Image.new("RGB", layer.size, "white")
@@ -271,12 +252,17 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _check_range(image: Image.Image) -> None:
+def _shift(image: Image.Image) -> int:
+    """By how many bits the whole numbers of a picture are more than 8 bits."""
     extremes = [(band.min(), band.max()) for band in (np.asarray(part) for _, _, part in _bands(image))]
     lowest, highest = min(low for low, _ in extremes), max(high for _, high in extremes)
-    if image.mode == "F" or int(lowest) < 0 or int(highest) > 65535:
-        got = f"values from {lowest:g} to {highest:g}"
-        raise ImageError("the pixels are neither 8 nor 16 bits", expected="0 to 65535", got=got)
+    fractions = image.mode == "F"
+    if fractions or int(lowest) < 0 or int(highest) > 65535:
+        expected = "whole numbers, such as those of uint8" if fractions else "0 to 65535"
+        got = f"{'fractions' if fractions else 'values'} from {lowest:g} to {highest:g}"
+        raise ImageError("the pixels are neither 8 nor 16 bits", expected=expected, got=got)
+    # of 32 bits nothing says how many are used: an array of numbers up to 255 is a picture of 8
+    return 0 if image.mode == "I" and int(highest) <= 255 else 8
 
 
 def _orientation(image: Image.Image) -> int | None:

@@ -19,9 +19,9 @@ from facemotion.classifier import Classifier, Precision
 from facemotion.crops import cut
 from facemotion.detectors.detector import FaceDetector
 from facemotion.devices import cpu_threads
-from facemotion.errors import ImageError
-from facemotion.images import ImageSource, read_ahead, read_image
+from facemotion.images import ImageSource, read_image
 from facemotion.labels import LabelSet
+from facemotion.many_images import read_each, several
 from facemotion.results import Face, FaceEmotion, Frame
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
@@ -103,7 +103,7 @@ class EmotionRecognizer:
         batch_size: how many pictures are in memory at most, fewer where they are large, and how many faces go through
         the network at once. `images` may be a generator: it is drawn from as the work goes on.
         """
-        pixels = (each.result() for each in read_ahead(_several(images), cpu_threads()))
+        pixels = read_each(several(images), cpu_threads())
         return [found for chunk in in_chunks(pixels, batch_size, np.size) for found in self._predict(chunk, batch_size)]
 
     def stream(
@@ -130,7 +130,7 @@ class EmotionRecognizer:
     def classify(self, crops: Sequence[ImageSource] | Pixels, batch_size: int = 32) -> NDArray[np.float32]:
         """(n, K) probabilities of pictures that are faces already, whatever their size; column k is `labels[k]`."""
         spec = replace(self.classifier.config.input, margin=0.0, align=False)
-        faces = map(read_image, _several(crops))
+        faces = map(read_image, several(crops))
         ready = [cut(face, [_whole(face)], spec) for face in faces]
         shape = (0, spec.size, spec.size, spec.channels)
         return self.classifier.probabilities(np.concatenate([np.empty(shape, np.uint8), *ready]), batch_size)
@@ -195,17 +195,3 @@ def in_chunks(items: Iterable[_Item], most: int, size_of: Callable[[_Item], int]
 
 def _whole(image: Pixels) -> Face:
     return Face(Box(0, 0, image.shape[1], image.shape[0]), 1.0)
-
-
-def _several(pictures: Iterable[ImageSource] | Pixels) -> Iterable[ImageSource]:
-    """Refuses one picture: its rows, or the letters of its path, are no pictures."""
-    if isinstance(pictures, np.ndarray):
-        if pictures.ndim == 4 and pictures.shape[3] == 1:
-            pictures = pictures[..., 0]
-        if pictures.ndim not in (3, 4) or (pictures.ndim == 3 and pictures.shape[2] == 3):
-            hint = "; for one picture: [picture]" if pictures.ndim == 3 else ""
-            wanted = "(n, height, width) or (n, height, width, 3)"
-            raise ImageError("wrong pictures", expected=wanted, got=f"shape {pictures.shape}{hint}")
-    elif isinstance(pictures, str | bytes | os.PathLike) or not isinstance(pictures, Iterable):
-        raise ImageError("wrong pictures", expected="several pictures", got="one; for one picture: [picture]")
-    return pictures

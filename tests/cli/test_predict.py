@@ -154,12 +154,74 @@ def test_an_empty_folder_is_reported(tmp_path: Path, weights: Path, capsys: Capt
 
 
 def test_a_picture_is_never_written_over(photos: Path, weights: Path, capsys: Captured) -> None:
-    picture = photos / "a.jpg"
+    picture, table = photos / "a.jpg", photos / "table.csv"
     before = picture.read_bytes()
-    for option, place in (("--annotate", photos), ("--csv", picture)):
+    table.hardlink_to(picture)
+    for option, place in (("--annotate", photos), ("--csv", table)):
         assert run(photos / "empty.png", picture, "--weights", weights, option, place) == 1
         assert f"{option} would write over {photos}" in capsys.readouterr().err
     assert picture.read_bytes() == before
+
+
+def test_a_picture_is_no_table(photos: Path, weights: Path, capsys: Captured) -> None:
+    """`--csv *.jpg` of a shell: the first picture stands where the table's name was forgotten."""
+    before = (photos / "a.jpg").read_bytes()
+    assert run("--weights", weights, "--csv", photos / "a.jpg", photos / "empty.png") == 2
+    assert f"expected the name of a table, got '{photos / 'a.jpg'}'" in capsys.readouterr().err
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_a_crop_is_never_written_over_a_picture(photos: Path, weights: Path, capsys: Captured) -> None:
+    recognizer = EmotionRecognizer.from_pretrained(weights)
+    [face] = recognizer.predict(photos / "a.jpg")
+    other = photos / f"a-1-{face.label}.png"
+    shutil.copy(photos / "below" / "a.png", other)
+    before = other.read_bytes()
+    assert run(photos / "a.jpg", other, "--weights", weights, "--crops", photos) == 1
+    assert f"--crops would write over {other}, which is to be read" in capsys.readouterr().err
+    assert other.read_bytes() == before
+
+
+def test_without_a_picture_an_older_table_stays(photos: Path, weights: Path, capsys: Captured) -> None:
+    table = photos / "faces.csv"
+    table.write_text("an earlier one\n")
+    assert run(photos / "notes.txt", "--weights", weights, "--csv", table) == 1
+    assert table.read_text() == "an earlier one\n"
+
+
+@pytest.mark.parametrize("given", ["*", "**/*.*", "as a shell expands *"])
+def test_a_second_run_leaves_out_what_the_first_one_left(
+    photos: Path, weights: Path, capsys: Captured, given: str
+) -> None:
+    (photos / "notes.txt").unlink()
+    (photos / ".hidden.jpg").unlink()
+
+    def starts() -> list[str]:
+        expanded = sorted(str(path) for path in photos.iterdir() if not path.name.startswith("."))
+        return expanded if given.startswith("as") else [str(photos / given)]
+
+    first, lines = [], []
+    for _ in range(2):
+        options = ["--weights", weights, "--annotate", photos / "annotated", "--crops", photos / "crops"]
+        assert run(*starts(), *options) == 0
+        lines.append(capsys.readouterr().out.splitlines())
+        first.append(sorted(path.name for name in ("annotated", "crops") for path in (photos / name).rglob("*.*")))
+    assert lines[0] == lines[1]
+    assert first[0] == first[1]
+
+
+def test_a_pattern_works_in_the_folder_of_the_results(photos: Path, weights: Path, capsys: Captured) -> None:
+    assert run(photos / "a*.jpg", "--weights", weights, "--crops", photos) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_what_no_file_can_be_called_stops_nobody(photos: Path, weights: Path, capsys: Captured) -> None:
+    inputs = [photos / "a.jpg", photos / ("x" * 300 + ".jpg"), photos / "**.jpg"]
+    code = run(*inputs, "--weights", weights)
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert f"{'x' * 300}.jpg: no file can have this name" in err
+    assert code == 1
 
 
 def test_a_folder_that_can_t_be_written_is_one_line(photos: Path, weights: Path, capsys: Captured) -> None:

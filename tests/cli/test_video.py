@@ -167,17 +167,21 @@ def test_what_is_no_clip_is_one_line_from_a_shell(tmp_path: Path, name: str, con
 
 def test_two_outputs_are_two_files(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "a.mp4").write_bytes(b"read first")
-    assert run(tmp_path / "a.mp4", "--csv", tmp_path / "b.mp4", "--annotate", tmp_path / "b.mp4") == 1
+    (tmp_path / "b.csv").symlink_to(tmp_path / "b.mp4")
+    assert run(tmp_path / "a.mp4", "--csv", tmp_path / "b.csv", "--annotate", tmp_path / "b.mp4") == 1
     assert "--annotate would write over" in capsys.readouterr().err
     assert not (tmp_path / "b.mp4").exists()
 
 
 @pytest.mark.parametrize("option", ["--csv", "--annotate"])
 def test_the_clip_itself_is_never_written_over(tmp_path: Path, capsys: Captured, option: str) -> None:
-    clip, link = tmp_path / "a.mp4", tmp_path / "link.mp4"
+    clip, link = tmp_path / "a.mp4", tmp_path / ("link.csv" if option == "--csv" else "link.mp4")
     clip.write_bytes(b"read first")
     link.hardlink_to(clip)
-    for name in (clip, link):
+    if option == "--csv":  # whichever clip it is
+        assert run(clip, option, clip) == 2
+        assert f"expected the name of a table, got '{clip}'" in capsys.readouterr().err
+    for name in (clip, link) if option == "--annotate" else (link,):
         assert run(clip, option, name) == 1
         assert capsys.readouterr().err == (
             f"facemotion: {option} would write over {name}, which is to be read; name another place\n"

@@ -67,8 +67,10 @@ def test_headless_writes_what_is_asked_for_and_says_so(clip: Path, weights: Path
     assert frames[-1].image.shape == (480, 640, 3)
 
 
-def test_without_a_camera_one_line_says_which_were_tried(weights: Path) -> None:
-    done = webcam("--weights", weights, "--source", "77", "--headless")
+def test_without_a_camera_one_line_says_which_were_tried(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("an earlier one\n")
+    done = webcam("--weights", weights, "--source", "77", "--headless", "--csv", tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "an earlier one\n"
     assert done.returncode == 1
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
@@ -104,9 +106,11 @@ main(["webcam", "--source", {str(clip)!r}, "--weights", {str(weights)!r}])
 @pytest.mark.parametrize("option", ["--csv", "--record"])
 def test_the_clip_that_is_played_is_never_written_over(tmp_path: Path, option: str) -> None:
     (tmp_path / "a.mp4").write_bytes(b"played first")
-    done = webcam("--source", tmp_path / "a.mp4", "--headless", option, tmp_path / "a.mp4")
+    (tmp_path / "a.csv").hardlink_to(tmp_path / "a.mp4")
+    place = tmp_path / ("a.csv" if option == "--csv" else "a.mp4")
+    done = webcam("--source", tmp_path / "a.mp4", "--headless", option, place)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"facemotion: {option} would write over {tmp_path / 'a.mp4'}, which is to be read")
+    assert done.stderr.startswith(f"facemotion: {option} would write over {place}, which is to be read")
     assert (tmp_path / "a.mp4").read_bytes() == b"played first"
 
 

@@ -78,6 +78,12 @@ def test_a_batch_is_every_picture_in_its_order(stub: StubDetector, astronaut: np
     assert FaceDetector("whole").detect_batch([astronaut, astronaut[:100, :50]]) == expected
 
 
+def test_one_picture_is_no_batch(astronaut: np.ndarray, astronaut_path: Path) -> None:
+    for single in (astronaut, str(astronaut_path)):
+        with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
+            FaceDetector("whole").detect_batch(single)
+
+
 def test_a_detector_s_own_batch_is_used(
     stub: StubDetector, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

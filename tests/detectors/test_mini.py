@@ -165,6 +165,22 @@ def test_shrinking_keeps_the_scale() -> None:
     assert mini.shrink(np.zeros((480, 640), np.uint8))[0].shape == (256, 320)
 
 
+def test_a_line_is_no_more_work_than_a_picture() -> None:
+    grey, scale_x, scale_y = mini.shrink(np.zeros((1, 3_000_000), np.uint8))
+    assert grey.shape == (64, 4096)
+    assert (scale_x, scale_y) == (3_000_000 / 4096, 1)
+
+
+def test_faces_in_a_very_wide_picture(detector: FaceDetector, astronaut: np.ndarray) -> None:
+    """OpenCV 4 samples from no picture with a longer side, and a small face is looked at closer."""
+    wide = np.zeros((280, 33_000, 3), np.uint8)
+    places = (100, 32_700)
+    for left in places:
+        wide[:, left : left + 280] = cv2.resize(astronaut[30:210, 130:310], (280, 280))
+    found = sorted(face.box.x1 for face in detector.detect(wide))
+    assert found == pytest.approx([left + (ASTRONAUT.x1 - 130) * 280 / 180 for left in places], abs=15)
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 

@@ -203,9 +203,30 @@ def test_what_a_clip_says_of_itself(tmp_path: Path) -> None:
         clip_info(tmp_path / "absent.avi")
 
 
+def test_the_ticks_of_a_clock_are_no_rate(tmp_path: Path) -> None:
+    """A browser tells 1,000 a second, whatever it recorded: an annotated copy would repeat each frame often."""
+    assert clip_info(write(tmp_path / "a.avi", 12, fps=1000)).fps == 30
+    assert clip_info(write(tmp_path / "b.avi", 12, fps=240)).fps == 240
+
+
+def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.avi", 5).rename("2024-01-01T12:30:00.avi")
+    assert len(list(read_frames("2024-01-01T12:30:00.avi"))) == 5
+
+
 def test_frames_that_bring_their_times_keep_them() -> None:
     own = [RawFrame(7, 1.5, picture(0)), RawFrame(9, 4.0, picture(1))]
-    assert list(read_frames(iter(own), fps=3)) == own
+    found = list(read_frames(iter(own), fps=3))
+    assert [(frame.index, frame.time) for frame in found] == [(7, 1.5), (9, 4.0)]
+    assert all(np.array_equal(frame.image, each.image) for frame, each in zip(found, own, strict=True))
+    [grey] = read_frames([RawFrame(0, 0.0, picture(0)[..., 0])])
+    assert grey.image.shape == picture(0).shape
+
+
+def test_one_picture_is_no_stream() -> None:
+    with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
+        read_frames(picture(0))
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])

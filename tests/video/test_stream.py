@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,17 @@ def test_every_third_frame_is_looked_at_and_boxes_move_on_in_between() -> None:
     assert kept[0] == kept[1] == kept[2] != kept[3]
 
 
+def test_landmarks_are_of_the_frame_they_were_found_in() -> None:
+    points = np.zeros((5, 2), np.float32)
+
+    def look(image: np.ndarray) -> list[FaceEmotion]:
+        return [replace(face, landmarks=points) for face in predict(image)]
+
+    for track in (True, False):
+        found = [frame.faces[0].landmarks is None for frame in stream(IMAGES, look, every=3, track=track)]
+        assert found == [False, True, True] * 4
+
+
 def test_frames_are_asked_for_one_at_a_time() -> None:
     taken = []
 
@@ -74,3 +87,5 @@ def test_frames_are_asked_for_one_at_a_time() -> None:
 def test_a_step_that_can_t_be() -> None:
     with pytest.raises(ValueError, match="every: expected a whole number from 1, got 0"):
         list(stream(IMAGES, predict, every=0))
+    with pytest.raises(ValueError, match=r"every: expected a whole number from 1, got 1\.5"):
+        list(stream(IMAGES, predict, every=1.5))  # type: ignore[arg-type]  # wrong on purpose

@@ -132,6 +132,14 @@ def test_the_sound_is_kept(tmp_path: Path, ffmpeg: str, kind: str | None) -> Non
     assert sorted(path.name for path in tmp_path.glob("c.*")) == ["c.mp4"]
 
 
+def test_a_name_with_a_colon_is_a_file(tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ClipWriter("12:30.mp4", 25, sound_of=write(tmp_path / "a.avi", 5)) as writer:
+        writer.write(picture(0), 0.0)
+    assert len(list(read_frames("12:30.mp4"))) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["12:30.mp4", "a.avi"]
+
+
 def test_without_ffmpeg_one_line_says_that_there_is_no_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

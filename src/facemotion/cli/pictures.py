@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 _JPEG = {".jpg", ".jpeg"}
+_SIGNS = "*?["
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,36 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
     left_out = [folder.resolve() for folder in outputs]
     found: list[tuple[Path, str]] = []
     faults: list[ImageError] = []
+    only_results: list[ImageError] = []
     for text in inputs:
         if "://" in text:  # a Path would keep one of the slashes
             faults.append(ImageError(f"no such file{ONLY_CLIPS}", text))
             continue
-        starts = _expand(text)
-        if not starts:
-            faults.append(ImageError("no file has a name like this", text))
-        names: dict[Path, str] = {}  # a pattern may name a folder, and what is in it besides
-        for start in starts:
-            paths = list(_below(start, left_out)) if start.is_dir() else [start]
-            if not paths:
-                but = " but results" if start.resolve() in left_out else ""
-                faults.append(ImageError(f"there is no picture in this folder{but}", str(start)))
-            for path in paths:
-                name = (path.relative_to(start) if start.is_dir() else Path(path.name)).with_suffix("").as_posix()
-                names.setdefault(path, name)
-        found += names.items()
-    return _with_own_names(found), faults
+        try:
+            starts = _expand(text, left_out)
+            if not starts:
+                faults.append(ImageError("no file has a name like this", text))
+            names: dict[Path, str] = {}  # a pattern may name a folder, and what is in it besides
+            for start in starts:
+                named = _named(start, left_out)
+                for path, name in named:
+                    names.setdefault(path, name)
+                if not named and start.resolve() in left_out:
+                    only_results.append(ImageError("there is no picture in this folder but results", str(start)))
+                elif not named:
+                    faults.append(ImageError("there is no picture in this folder", str(start)))
+            found += names.items()
+        except (OSError, ValueError) as error:  # a name that no file can have, a pattern that is none
+            faults.append(ImageError("no file can have this name", text, got=str(error)))
+    # a shell's photos/* names the folder of results too
+    return _with_own_names(found), faults if found else faults + only_results
+
+
+def _named(start: Path, left_out: Sequence[Path]) -> list[tuple[Path, str]]:
+    """A file, or the pictures below a folder, each with what its results are called."""
+    if not start.is_dir():
+        return [(start, start.stem)]
+    return [(path, path.relative_to(start).with_suffix("").as_posix()) for path in _below(start, left_out)]
 
 
 def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
@@ -74,23 +87,30 @@ def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
     return pictures
 
 
-def _expand(text: str) -> list[Path]:
+def _expand(text: str, left_out: Sequence[Path]) -> list[Path]:
     """What a path or a pattern names. A shell expands patterns itself, but not in quotes, and not on Windows."""
     path = Path(text)
-    if path.exists() or not any(sign in text for sign in "*?["):
+    if path.exists() or not any(sign in text for sign in _SIGNS):
         return [path]
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    sure = next(each for each in path.parents if not any(sign in str(each) for sign in _SIGNS))
+    return _without_results(found, left_out, sure / "what a sign stands for")
 
 
-def _below(folder: Path, left_out: Sequence[Path]) -> Iterator[Path]:
-    # a folder that has this one in it is where results go, too, and holds others
-    left_out = [each for each in left_out if each not in folder.resolve().parents]
+def _below(folder: Path, left_out: Sequence[Path]) -> list[Path]:
+    found = []
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
-            continue
-        if not any(path.resolve().is_relative_to(each) for each in left_out):
-            yield path
+        if not hidden and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+            found.append(path)
+    return _without_results(found, left_out, folder)
+
+
+def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Path) -> list[Path]:
+    """What does not lie where results go. A folder that what was asked for lies in holds others, too."""
+    parents = asked.resolve().parents
+    only = [each for each in left_out if each not in parents]
+    return [path for path in paths if not any(path.resolve().is_relative_to(each) for each in only)]
 
 
 def crop_name(name: str, number: int | str, label: str) -> str:

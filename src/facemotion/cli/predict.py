@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from facemotion.cli.recognition import (
-    FILE,
     FOLDER,
+    csv_option,
+    identity,
     load_recognizer,
     quiet_opencv,
     recognizer_options,
@@ -34,7 +35,7 @@ _LONGEST_NAME = 60
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @recognizer_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, one a line.")
-@click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write a table: a row a face.")
+@csv_option("Write a table: a row a face.")
 @click.option("--annotate", type=FOLDER, metavar="DIR", help="Write the pictures with boxes, labels and scores.")
 @click.option("--crops", type=FOLDER, metavar="DIR", help="Write the faces as the network saw them.")
 def predict(
@@ -84,6 +85,7 @@ class _Results:
     ) -> None:
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
+        self._inputs = {identity(picture.path) for picture in pictures}
         longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
         self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
@@ -104,7 +106,7 @@ class _Results:
     def _readable(self) -> Iterator[tuple[Picture, Pixels]]:
         from facemotion.devices import cpu_threads
         from facemotion.errors import ImageError
-        from facemotion.images import read_ahead
+        from facemotion.many_images import read_ahead
 
         futures = read_ahead((picture.path for picture in self._pictures), cpu_threads())
         for picture, future in zip(self._pictures, futures, strict=True):
@@ -119,6 +121,7 @@ class _Results:
         from facemotion.cli.tables import picture_json
         from facemotion.crops import cut
         from facemotion.drawing import draw
+        from facemotion.errors import FacemotionError
         from facemotion.tables import picture_rows
 
         source = str(picture.path)
@@ -137,4 +140,7 @@ class _Results:
         if self._crops:
             crops = cut(image, faces, self._recognizer.classifier.config.input)
             for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
-                save_picture(self._crops / crop_name(picture.name, number, face.label), crop)
+                path = self._crops / crop_name(picture.name, number, face.label)
+                if path.exists() and identity(path) in self._inputs:
+                    raise FacemotionError(f"--crops would write over {path}, which is to be read; name another place")
+                save_picture(path, crop)

@@ -56,6 +56,21 @@ def quiet_opencv() -> None:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
+def csv_option(told: str) -> Callable[[_Command], _Command]:
+    """--csv."""
+    return click.option("--csv", "csv_file", type=FILE, callback=_table_path, metavar="FILE", help=told)
+
+
+def _table_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """No picture or clip: a shell's pattern puts one of those where the table's name was forgotten."""
+    from facemotion.data.clips import is_clip
+    from facemotion.images import PICTURE_SUFFIXES
+
+    if value is not None and (value.suffix.lower() in PICTURE_SUFFIXES or is_clip(value)):
+        raise click.BadParameter(f"expected the name of a table, got {str(value)!r}")
+    return value
+
+
 def mp4_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     """Of an option: a file that ends in .mp4."""
     if value is not None and value.suffix.lower() != ".mp4":
@@ -68,19 +83,19 @@ def refuse_to_overwrite(inputs: Iterable[str | Path], outputs: Iterable[tuple[st
 
     outputs: options of the command, each with a file that it writes, or with None where it was not given.
     """
-    read = {_identity(Path(path)) for path in inputs} - {None}
+    read = {identity(Path(path)) for path in inputs} - {None}
     written: dict[Path, str] = {}
     for option, path in outputs:
         if not path:
             continue
-        if _identity(path) in read:
+        if identity(path) in read:
             raise FacemotionError(f"{option} would write over {path}, which is to be read; name another place")
         first = written.setdefault(path.resolve(), option)
         if first != option:
             raise FacemotionError(f"{option} would write over {path}, as {first} does; name another place")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
     """What two names of one file have in common; None where there is no file."""
     if not path.is_file():
         return None

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 from facemotion.errors import FacemotionError
 
@@ -15,27 +15,30 @@ if TYPE_CHECKING:
 
 
 class Table:
-    """A CSV file that grows row by row, each on the disk at once; a context manager."""
+    """A CSV file that grows row by row, each on the disk at once; a context manager.
+
+    It is opened for the first row: where none comes, no camera or no picture that can be read, an older table stays.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="", buffering=1)
-        except OSError as error:
-            raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error
-        self._path, self._rows = path, csv.writer(self._file)
-        self.add([columns])
+        self._path, self._columns = path, columns
+        self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     def add(self, rows: Iterable[Sequence[str]]) -> None:
         try:
-            self._rows.writerows(rows)
-        except OSError as error:  # a full disk
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="", buffering=1)
+                rows = [self._columns, *rows]
+            csv.writer(self._file).writerows(rows)
+        except OSError as error:  # a folder that can't be had, a full disk
             raise FacemotionError(f"{self._path} can't be written: {error.strerror or error}") from error
 
 

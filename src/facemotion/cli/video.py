@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,14 @@ from facemotion.cli.progress import Progress
 from facemotion.cli.recognition import (
     FILE,
     FOLDER,
+    csv_option,
     load_recognizer,
     mp4_path,
     quiet_opencv,
     recognizer_options,
     refuse_to_overwrite,
 )
+from facemotion.cli.streams import shown
 
 if TYPE_CHECKING:
     from facemotion.recognizer import EmotionRecognizer
@@ -33,7 +34,7 @@ _TRACKS_SHOWN = 20
 @click.command(epilog="Example: facemotion video party.mp4 --csv faces.csv --annotate annotated.mp4")
 @click.argument("clip", metavar="CLIP")
 @recognizer_options
-@click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write a table: a row a face of every frame.")
+@csv_option("Write a table: a row a face of every frame.")
 @click.option(
     "--annotate",
     type=FILE,
@@ -97,15 +98,11 @@ def _follow(
     from facemotion.tables import video_columns, video_rows
     from facemotion.video.writing import ClipWriter
 
-    frames = recognizer.stream(clip, every=every)
-    first = next(frames, None)  # before anything is opened for writing: a clip without a frame replaces no file
-    if first is None:
-        return
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv_file, video_columns(recognizer.labels))) if csv_file else None
         writer = stack.enter_context(ClipWriter(annotate, info.fps, sound_of=clip)) if annotate else None
         progress = stack.enter_context(Progress("frames"))
-        for number, frame in enumerate(chain([first], frames)):
+        for number, frame in enumerate(recognizer.stream(clip, every=every)):
             summary.add(frame)
             if table:
                 table.add(video_rows(frame, recognizer.labels))
@@ -151,7 +148,7 @@ class _Summary:
 
     def text(self, clip: str) -> str:
         frames = "1 frame" if self.frames == 1 else f"{self.frames:,} frames"
-        lines = [f"{clip}: {frames} up to {_clock(self.seconds)}, faces in {self.with_faces:,} of them"]
+        lines = [f"{shown(clip)}: {frames} up to {_clock(self.seconds)}, faces in {self.with_faces:,} of them"]
         often = sorted(self.tracks, key=lambda track: -self.tracks[track].labels.total())[:_TRACKS_SHOWN]
         if often:
             lines.append(f"{'TRACK':<6}  {'FROM':>9}  {'TO':>9}  {'FRAMES':>7}  LABELS")

@@ -12,6 +12,7 @@ import click
 
 from facemotion.cli.recognition import (
     FILE,
+    csv_option,
     load_recognizer,
     mp4_path,
     quiet_opencv,
@@ -39,7 +40,7 @@ _CAPTION = "{:.0f} fps   q: quit   b: bars   s: snapshot"
     help="A camera's index, an address, or a clip that is played as if it were a camera.",
 )
 @click.option("--record", type=FILE, callback=mp4_path, metavar="FILE.mp4", help="Keep the annotated pictures.")
-@click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write a table: a row a face of every frame.")
+@csv_option("Write a table: a row a face of every frame.")
 @click.option("--headless", is_flag=True, help="Open no window; without --csv, print a line at every change.")
 def webcam(
     weights: str,

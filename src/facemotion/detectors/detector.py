@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from facemotion.errors import DownloadError, FacemotionError, PluginError
 from facemotion.images import read_image
+from facemotion.many_images import several
 from facemotion.registry import Registry
 from facemotion.results import Face
 from facemotion.weights.store import locate, where
@@ -76,6 +77,7 @@ class FaceDetector:
 
     def detect_batch(self, images: Iterable[ImageSource]) -> list[list[Face]]:
         """The faces of each picture, in the order of the pictures."""
+        images = several(images)
         detect_batch = getattr(self._detector, "detect_batch", None)
         if detect_batch is None:
             return [self.detect(image) for image in images]

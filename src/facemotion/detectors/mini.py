@@ -13,6 +13,7 @@ import numpy as np
 
 from facemotion import engines
 from facemotion.boxes import Box
+from facemotion.crops import sample
 from facemotion.devices import cpu_threads
 from facemotion.opencv import cv2
 from facemotion.results import Face
@@ -31,6 +32,8 @@ _OUTPUTS = [f"stride{stride}" for stride in _STRIDES]
 _MIN_SCORE = 0.56
 # what a 640x480 picture is shrunk to: a face of 24 pixels keeps 12
 _PIXELS = 320 * 240
+# no picture of faces is a line; one that is would be as much work as many pictures
+_LONGEST = 4096
 # Looked at again, so many at most: scores between these two, and faces with fewer pixels in the picture.
 _UNSURE, _SURE, _SMALL, _MOST_LOOKS = 0.35, 0.75, 40, 32
 # the side of what is seen then, and of the face in the midst of it
@@ -91,7 +94,7 @@ class TwoLooks:
         """What is there at that scale. Where the first look was unsure, both count alike; nothing seen counts as 0."""
         left, top = _NEAR / 2 - (row[1:3] + row[3:5]) / 2 * scale
         matrix = np.array([[scale, 0, left], [0, scale, top]], np.float32)
-        seen = decode(self._near(fold(cv2.warpAffine(grey, matrix, (_NEAR, _NEAR)))), _UNSURE)
+        seen = decode(self._near(fold(sample(grey, matrix, _NEAR, cv2.BORDER_CONSTANT))), _UNSURE)
         seen[:, 1::2] = (seen[:, 1::2] - left) / scale
         seen[:, 2::2] = (seen[:, 2::2] - top) / scale
         shared = _overlaps(row[1:5], seen[:, 1:5])
@@ -110,7 +113,7 @@ def shrink(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
     height, width = grey.shape
     # Small faces in large pictures need more pixels, and 1280x720 may cost half more than 640x480.
     pixels = _PIXELS * min(1.25, max(1.0, width * height / 307200) ** 0.18)
-    scale = min(1.0, (pixels / (width * height)) ** 0.5)
+    scale = min(1.0, (pixels / (width * height)) ** 0.5, _LONGEST / max(width, height))
     whole = min(int(1 / scale + 0.02), width, height)
     if whole > 1:
         # By whole numbers OpenCV averages exactly and thirty times as fast as by others; less than two is left.

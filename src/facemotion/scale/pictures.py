@@ -11,7 +11,8 @@ import numpy as np
 
 from facemotion.devices import cpu_threads
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.images import ImageSource, read_ahead, read_image
+from facemotion.images import ImageSource, read_image
+from facemotion.many_images import read_ahead
 from facemotion.recognizer import EmotionRecognizer, in_chunks
 from facemotion.results import FaceEmotion
 from facemotion.scale.faults import FileFault, attempt, one_line

@@ -6,12 +6,13 @@ import itertools
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from facemotion.errors import VideoError
-from facemotion.images import from_bgr, read_image
+from facemotion.images import ImageSource, from_bgr, read_image
+from facemotion.many_images import several
 from facemotion.opencv import cv2
 from facemotion.video.handover import ahead, newest
 from facemotion.video.mp4 import shown_seconds
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 VideoSource: TypeAlias = "int | str | os.PathLike[str] | Iterable[NDArray[Any] | RawFrame]"
 
 _DEFAULT_FPS = 30.0
+# a browser's recording tells the ticks of its clock, 1,000 a second
+_HIGHEST_FPS = 960
 # protocols that send what happens now, whether somebody looks or not
 _LIVE = ("rtsp:", "rtsps:", "rtmp:", "udp:", "rtp:", "tcp:")
 # how lists of a stream's parts begin, HLS and DASH: they have a length, and the stream may have none
@@ -64,7 +67,7 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
     if isinstance(source, int):
         return newest(_camera(source, f"camera {source}"))
     if not isinstance(source, str | os.PathLike):
-        return _arrays(source, fps or _DEFAULT_FPS)
+        return _arrays(several(source), fps or _DEFAULT_FPS)
     name = os.fspath(source)
     if name.startswith(_LIVE):
         return newest(_camera(name, name))
@@ -87,7 +90,7 @@ def clip_info(clip: str | os.PathLike[str]) -> ClipInfo:
 
 def open_clip(name: str) -> Any:
     """OpenCV's capture of a clip or URL; a VideoError says why it can't be had."""
-    capture = cv2.VideoCapture(name)
+    capture = cv2.VideoCapture(as_ffmpeg_takes_it(name))
     if capture.isOpened():
         return capture
     capture.release()
@@ -102,9 +105,18 @@ def open_clip(name: str) -> Any:
     raise VideoError(f"{name}: OpenCV can't read this as video ({size} bytes); `ffmpeg -i IN OUT.mp4` may mend it")
 
 
-def _arrays(images: Iterable[NDArray[Any] | RawFrame], fps: float) -> Generator[RawFrame, None, None]:
+def as_ffmpeg_takes_it(source: str | os.PathLike[str]) -> str:
+    """An address as it is, and a file by its whole path: what stands before a colon would be a protocol."""
+    name = os.fspath(source)
+    return name if "://" in name else str(Path(name).absolute())
+
+
+def _arrays(images: Iterable[ImageSource | RawFrame], fps: float) -> Generator[RawFrame, None, None]:
     for index, image in enumerate(images):
-        yield image if isinstance(image, RawFrame) else RawFrame(index, index / fps, read_image(image))
+        if isinstance(image, RawFrame):
+            yield replace(image, image=read_image(image.image))
+        else:
+            yield RawFrame(index, index / fps, read_image(image))
 
 
 def _url(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
@@ -179,7 +191,7 @@ def check_whole(name: str, count: int, info: ClipInfo) -> None:
 
 def _info(capture: Any) -> ClipInfo:
     rate, promised = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    return ClipInfo(rate if 0 < rate < 1e5 else _DEFAULT_FPS, promised if promised > 0 else None)
+    return ClipInfo(rate if 0 < rate <= _HIGHEST_FPS else _DEFAULT_FPS, promised if promised > 0 else None)
 
 
 def _paced(frames: Iterator[RawFrame]) -> Generator[RawFrame | None, None, None]:

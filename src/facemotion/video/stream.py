@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def stream(
     smoothing off; it needs tracks. every: look at each n-th frame only; in between the faces of the last one are
     carried along where their tracks go. fps: see `read_frames`.
     """
-    if every < 1:
+    if every < 1 or every % 1:
         raise ValueError(f"every: expected a whole number from 1, got {every!r}")
     tracker = Tracker() if track else None
     smoother = Smoother(smooth) if track and smooth else None
@@ -61,14 +61,18 @@ def _look(
                 faces = smoother.update(faces, now)
         elif tracker:
             faces = _carried(faces, tracker, frame, now)
+        else:
+            faces = _without_landmarks(faces)
         yield Frame(frame.index, frame.time, frame.image, faces)
 
 
 def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame, now: float) -> list[FaceEmotion]:
     height, width = frame.image.shape[:2]
     boxes = tracker.boxes(now)
-    # landmarks belong to the frame they were found in
-    moved = [
-        replace(face, box=boxes[face.track_id].clip(width, height), landmarks=None) for face in faces if face.track_id
-    ]
-    return [face for face in moved if face.box.area > 0]
+    moved = [replace(face, box=boxes[face.track_id].clip(width, height)) for face in faces if face.track_id]
+    return _without_landmarks(face for face in moved if face.box.area > 0)
+
+
+def _without_landmarks(faces: Iterable[FaceEmotion]) -> list[FaceEmotion]:
+    """They belong to the frame they were found in."""
+    return [replace(face, landmarks=None) for face in faces]

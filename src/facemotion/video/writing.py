@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facemotion.errors import VideoError
 from facemotion.opencv import cv2
+from facemotion.video.frames import as_ffmpeg_takes_it
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -90,7 +91,7 @@ class ClipWriter:
             even = f"{width // 2 * 2}x{height // 2 * 2}"
             logger.warning("%s: MP4 takes even sizes only: %s of %dx%d is written", self.path, even, width, height)
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, self._fps, self._size)
+        self._writer = cv2.VideoWriter(as_ffmpeg_takes_it(self._part), cv2.CAP_FFMPEG, code, self._fps, self._size)
         if not self._writer.isOpened():
             self._writer = None
             raise VideoError(f"{self.path} can't be written; is the folder writable, and is there room?")
@@ -101,7 +102,7 @@ class ClipWriter:
 
     def _holds_all(self, path: Path) -> bool:
         """Whether a file has every frame: OpenCV says nothing of a full disk. What is asked is written last."""
-        capture = cv2.VideoCapture(str(path))
+        capture = cv2.VideoCapture(as_ffmpeg_takes_it(path))
         try:
             # one more where Ctrl-C came between a frame and its count
             return bool(capture.get(cv2.CAP_PROP_FRAME_COUNT) >= self._written and capture.grab())
@@ -118,9 +119,9 @@ class ClipWriter:
         # the sound as it is, and where MP4 can't hold its kind, in one that it can
         for codec in ("copy", "aac"):
             joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
-            inputs = ["-i", str(self._part), "-i", os.fspath(self._sound_of or "")]
+            inputs = ["-i", as_ffmpeg_takes_it(self._part), "-i", as_ffmpeg_takes_it(self._sound_of or "")]
             chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
-            command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, str(joined)]
+            command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, as_ffmpeg_takes_it(joined)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode == 0 and self._holds_all(joined):
                 joined.replace(self.path)
