@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from facemotion.scale import Outcome, predict_dataset
+
 # how many files of faces there are, and which of them are broken
 PICTURES = 60
 BROKEN = (7, 23, 24, 59)
@@ -17,6 +19,11 @@ BROKEN = (7, 23, 24, 59)
 def colour(path: Path, *rgb: int) -> None:
     """A picture of one colour."""
     Image.fromarray(np.full((20, 20, 3), rgb, np.uint8)).save(path)
+
+
+def local(source: Path | str | list[str], out: Path, weights: Path, **options: object) -> Outcome:
+    settings = {"weights": weights, "detector": "whole", "engine": "local", "part_size": 8, **options}
+    return predict_dataset(source, out, **settings)
 
 
 def rows(out: Path, table: str) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from facemotion import EmotionRecognizer
 from facemotion.scale import Outcome, Progress, predict_dataset
 from facemotion.scale.job import Layout
 from facemotion.scale.places import Place
+from facemotion.scale.plan import make_parts
+from facemotion.video.frames import ClipInfo, clip_info
 from facemotion.video.segments import Segment
 
 SECONDS = 2.4
@@ -131,6 +134,35 @@ def test_parts_that_do_not_fit_are_read_in_one_go(
     assert any("do not fit where they meet" in message for message in caplog.messages)
     run(clip, tmp_path / "whole", weights, 1e6)
     assert rows(out, "frames") == rows(tmp_path / "whole", "frames")
+
+
+@pytest.mark.parametrize("rate", [FPS, 1e-6])
+def test_a_length_that_cannot_be_is_not_believed(
+    weights: Path, tmp_path: Path, astronaut: np.ndarray, rate: float
+) -> None:
+    """Two thousand million frames in some kilobytes, at a rate that can be or at one that can not."""
+    clip = tmp_path / "liar.avi"
+    write_clip(clip, astronaut, [across(0, 150, 60)], 0.4, code="MJPG")
+    data = bytearray(clip.read_bytes())
+    frames = 2**31 - 1
+    struct.pack_into("<I", data, data.index(b"avih") + 24, frames)
+    stream = data.index(b"strh") + 8
+    struct.pack_into("<II", data, stream + 20, 1_000_000, round(rate * 1_000_000))
+    struct.pack_into("<I", data, stream + 32, frames)
+    clip.write_bytes(data)
+    assert clip_info(clip) == ClipInfo(pytest.approx(rate), frames)
+    [part] = islice(make_parts([str(clip)], 1, 60.0), 2)
+    assert part.span is not None
+    assert (part.span.count, part.span.images) == (1, 1)
+    assert run(clip, tmp_path / "out", weights, 60.0).parts == 1
+    [error] = rows(tmp_path / "out", "errors")
+    assert error["reason"] == f"it breaks off after 10 of {frames} frames; those were read"
+
+
+def test_a_clip_has_so_many_parts_at_most(moving: Path) -> None:
+    parts = list(islice(make_parts([str(moving)], 1, 1e-5), 20_000))
+    assert len(parts) == 10_000
+    assert [part.span.index for part in parts if part.span] == list(range(10_000))
 
 
 def test_bad_clips_are_errors_and_leave_no_rows(

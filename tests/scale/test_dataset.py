@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import csv
-import os
+import math
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scale_files import BROKEN, PICTURES, colour, files, rows, sources
+from scale_files import BROKEN, PICTURES, colour, files, local, rows, sources
 
 from facemotion import DataError, UnknownNameError
 from facemotion.cli.main import _run
 from facemotion.devices import cpu_threads
 from facemotion.opencv import cv2
-from facemotion.scale import Outcome, Progress, predict_dataset
+from facemotion.scale import Progress, predict_dataset
+from facemotion.scale.job import Layout
+from facemotion.scale.places import Place
+from facemotion.scale.starts import Starts
 
 RUN = """
 import sys
@@ -28,11 +30,6 @@ source, out, weights, detector = sys.argv[1:]
 predict_dataset(source, out, weights=weights, detector=detector, engine="local", part_size=4,
                 progress=lambda progress: print(progress.done, flush=True))
 """
-
-
-def local(source: Path | str | list[str], out: Path, weights: Path, **options: object) -> Outcome:
-    settings = {"weights": weights, "detector": "whole", "engine": "local", "part_size": 8, **options}
-    return predict_dataset(source, out, **settings)
 
 
 def process(*arguments: object) -> subprocess.Popen[str]:
@@ -146,16 +143,50 @@ def test_other_inputs_or_settings_are_refused(undisturbed: Path, faces: Path, we
     assert not (tmp_path / "new").exists()
 
 
-def test_names_and_tables_that_cannot_be_read_are_refused(weights: Path, tmp_path: Path) -> None:
-    folder, listed, table = tmp_path / "folder", tmp_path / "list.txt", tmp_path / "table.parquet"
-    folder.mkdir()
-    (folder / os.fsdecode(b"\xff.png")).touch()
-    listed.write_bytes("Käse.png".encode("latin-1"))
-    table.write_bytes(b"not a table")
-    for source in (folder, listed, table, [os.fsdecode(b"\xff.png")]):
-        with pytest.raises(DataError, match="expected Parquet, and names in UTF-8"):
-            local(source, tmp_path / "out", weights)
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"smooth": -1}, "smooth: expected seconds, 0 or more, got -1"),
+        ({"smooth": math.nan}, "smooth: expected seconds, 0 or more, got nan"),
+        ({"part_size": 0.5}, "part_size: expected 1 or more, a whole number, got 0.5"),
+        ({"batch_size": 2.5}, "batch_size: expected 1 or more, a whole number, got 2.5"),
+        ({"batch_size": 0}, "batch_size: expected 1 or more, a whole number, got 0"),
+        ({"retries": 0.5}, "retries: expected 0 or more, a whole number, got 0.5"),
+        ({"workers": 0}, "workers: expected 1 or more, a whole number, got 0"),
+        ({"threads": -1}, "threads: expected 1 or more, a whole number, got -1"),
+        ({"segment_seconds": math.nan}, "segment_seconds: expected a number above 0, got nan"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_the_work(
+    faces: Path, weights: Path, tmp_path: Path, options: dict[str, float], says: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{says}$"):
+        local(faces, tmp_path / "new", weights, **options)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '{"name": "my own run"}'])
+def test_somebody_elses_run_json_is_left_alone(faces: Path, weights: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(DataError, match="this file is not of a run of ours") as raised:
+        local(faces, tmp_path, weights)
+    assert raised.value.place == str(tmp_path / "run.json")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"run.json": text}
+
+
+def test_what_can_be_read_after_a_stop_is_in_errors_no_more(faces: Path, weights: Path, tmp_path: Path) -> None:
+    """Stopped after the errors of a part were written and before its faces; then the picture was mended."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    (photos / "mended.png").write_bytes(b"half a picture")
+    assert local(photos, out, weights).errors == 1
+    layout = Layout(Place.of(str(out)), "parquet")
+    Starts.next(layout.note(0))
+    layout.faces(0).delete()
+    shutil.copy(next((faces / "1").glob("*.png")), photos / "mended.png")
+    assert local(photos, out, weights).errors == 0
+    assert sources(out, "faces") == [str(photos / "mended.png")]
+    assert rows(out, "errors") == []
 
 
 def test_what_failed_is_tried_again_as_the_guide_says(
@@ -171,37 +202,14 @@ def test_what_failed_is_tried_again_as_the_guide_says(
     assert sources(Path("again"), "faces") == ["photos/bad.png"]
 
 
-def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> None:
-    names = [str(path) for path in sorted((faces / "1").iterdir())]
-    relative = [f"1/{Path(name).name}" for name in names]
-    (faces / "list.txt").write_text("".join(f"{name}\n" for name in relative) + "\n")
-    pq.write_table(pa.table({"label": range(20), "path": relative}), faces / "one.parquet")
-    pq.write_table(pa.table({"photo": names}), tmp_path / "other.parquet")
-    try:
-        found = []
-        for number, (source, options) in enumerate(
-            [
-                (faces / "1", {}),
-                (f"{faces}/1/*.png", {}),
-                (faces / "list.txt", {}),
-                (faces / "one.parquet", {}),
-                (tmp_path / "other.parquet", {"column": "photo"}),
-                (names, {}),
-                (f"file://{faces}/1", {}),
-            ]
-        ):
-            out = tmp_path / f"out{number}"
-            assert local(source, out, weights, **options).inputs == 20
-            found.append([rows(out, "faces"), sources(out, "errors")])
-        address = found.pop()
-        assert all(each == found[0] for each in found)
-        assert address[1] == [f"file://{name}" for name in found[0][1]]
-        assert [{**row, "source": f"file://{row['source']}"} for row in found[0][0]] == address[0]
-        with pytest.raises(DataError, match="no column of paths"):
-            local(tmp_path / "other.parquet", tmp_path / "none", weights)
-    finally:
-        (faces / "list.txt").unlink()
-        (faces / "one.parquet").unlink()
+def test_a_home_is_spelt_out(faces: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    photos = tmp_path / "home" / "photos"
+    shutil.copytree(faces / "1", photos)
+    assert local("~/photos", Path("~/results"), weights).out == str(tmp_path / "home" / "results")
+    assert set(sources(tmp_path / "home" / "results", "faces")) <= {str(path) for path in photos.iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_results_go_to_an_address_too(undisturbed: Path, faces: Path, weights: Path, tmp_path: Path) -> None:

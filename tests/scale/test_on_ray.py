@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +28,31 @@ pytestmark = [
         "`use_arrow_tensor_v2` is deprecated. Configure `arrow_fixed_shape_tensor_format` instead.",
     )
 ]
+
+
+ALONE = """
+import sys
+from facemotion import FacemotionError
+from facemotion.scale import predict_dataset
+source, out, weights = sys.argv[1:]
+settings = {"weights": weights, "detector": "whole", "workers": 1}
+for needs in ({"threads": 4096}, {"gpus": 99}):
+    try:
+        predict_dataset(source, out, **settings, **needs)
+    except FacemotionError as error:
+        print(error)
+"""
+
+
+def test_what_this_machine_has_not_is_refused(faces: Path, weights: Path, tmp_path: Path) -> None:
+    """In a process of its own, since Ray must not run yet; without an end of its own it would wait for ever."""
+    command = [sys.executable, "-c", ALONE, str(faces / "1"), str(tmp_path / "out"), str(weights)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    threads, gpus = (line for line in done.stdout.splitlines() if line.startswith("no worker"))
+    assert re.fullmatch(
+        r"no worker of threads=4096, gpus=0 fits on this machine: Ray finds \d+ processors and \d+ GPUs on it", threads
+    )
+    assert gpus.startswith("no worker of threads=1, gpus=99 fits on this machine")
 
 
 @pytest.fixture(scope="module")

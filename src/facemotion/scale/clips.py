@@ -74,13 +74,13 @@ def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> 
         rows = (row for file in files for batch in file.iter_batches(_ROWS_AT_ONCE) for row in batch.to_pylist())
         for index, row in enumerate(rows):
             waiting.append(_faces(row, labels))
-            yield RawFrame(index, clock.time(row["told"], info.fps), _NOTHING)
+            yield RawFrame(index, clock.time(row["told"], info.fps), _BLANK)
 
     return stream(frames(), lambda _: waiting.popleft(), smooth=smooth)
 
 
-# the pixels were looked at before
-_NOTHING: Pixels = np.empty((0, 0, 3), np.uint8)
+# the pixels were looked at before, and a stream takes no picture without any
+_BLANK: Pixels = np.zeros((1, 1, 3), np.uint8)
 
 
 def _marks(file: Any) -> dict[str, Mark | None]:

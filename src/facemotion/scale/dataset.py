@@ -17,7 +17,7 @@ from facemotion.scale.arrow import pyarrow
 from facemotion.scale.engines import run_here, run_on_ray
 from facemotion.scale.job import Format, Job, Layout, check_identity, fingerprint
 from facemotion.scale.outcome import Outcome, Progress, Watch
-from facemotion.scale.places import is_url
+from facemotion.scale.places import Place, at_home, is_url
 from facemotion.scale.plan import Extent, make_parts, write_manifest
 from facemotion.scale.sources import find_inputs
 from facemotion.scale.writing import count_rows
@@ -55,25 +55,30 @@ def predict_dataset(
     what could not be done and why. Every input is in one of faces and frames, or in errors, and never in two. What is
     written is not done again: the same call goes on where another one was stopped or killed.
 
-    source: a folder, a pattern, a list (.txt, a path a line), a Parquet file or folder with a column of paths, one
-    file, or an iterable of paths; all but patterns also as s3://, gs:// or hdfs://, which `out` may be too.
+    source: a folder, a pattern, a list (.txt, a path a line), a Parquet file with a column of paths or a folder of
+    nothing else, one file, or an iterable of paths; all but patterns also as s3://, gs:// or hdfs://, which `out` may
+    be too.
     weights, detector, device, smooth: as for an EmotionRecognizer; `detector="whole"` for pictures that are faces.
     batch_size: pictures that are looked at together. column: of paths, in a Parquet source.
     engine: "ray" for the workers of a cluster, or those of this machine; "local" for this process alone, without Ray.
     workers: at most so many, as many as there are processors unless given. threads: of each worker, 1 on Ray unless
-    given, and all that there are with engine="local". gpus: of each worker, also a share of one.
+    given, and all that there are with engine="local". gpus: of each worker, also a share of one. On this
+    machine a worker can't have more of both than there are.
     part_size: pictures in a part, segment_seconds: of a clip in a part, which is what is done and written at a time.
     retries: how often what failed is tried again before it is an error. progress: is told after each part.
     """
-    for name, value in (("batch_size", batch_size), ("part_size", part_size), ("segment_seconds", segment_seconds)):
-        if not value > 0:
-            raise ValueError(f"{name}: expected a number above 0, got {value!r}")
-    if retries < 0:
-        raise ValueError(f"retries: expected 0 or more, got {retries}")
+    _check_counts(1, batch_size=batch_size, part_size=part_size, workers=workers, threads=threads)
+    _check_counts(0, retries=retries)
+    if not segment_seconds > 0:
+        raise ValueError(f"segment_seconds: expected a number above 0, got {segment_seconds!r}")
+    if not smooth >= 0:
+        raise ValueError(f"smooth: expected seconds, 0 or more, got {smooth!r}")
     if engine not in ("ray", "local") or format not in ("parquet", "csv"):
         raise ValueError(f"expected engine 'ray' or 'local' and format 'parquet' or 'csv', got {engine!r}, {format!r}")
     job = _job(out, weights, detector, device, batch_size, smooth, format, retries, threads)
     layout = job.layout
+    if isinstance(source, str | os.PathLike) and layout.root.is_same(Place.of(at_home(os.fspath(source)))):
+        raise DataError("the source can't take the results, too", job.out, "another folder for them")
     with tempfile.TemporaryFile() as manifest:
         try:
             parts = make_parts(find_inputs(source, column), part_size, segment_seconds)
@@ -102,6 +107,12 @@ def predict_dataset(
     return outcome
 
 
+def _check_counts(least: int, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < least):
+            raise ValueError(f"{name}: expected {least} or more, a whole number, got {count!r}")
+
+
 def _job(
     out: str | os.PathLike[str],
     weights: str | os.PathLike[str],
@@ -120,7 +131,7 @@ def _job(
     FaceDetector(detector)
     if device != "auto":
         resolve_device(device)
-    place, name = os.fspath(out), os.fspath(weights)
+    place, name = at_home(os.fspath(out)), os.fspath(weights)
     return Job(
         place if is_url(place) else str(Path(place).absolute()),
         str(found.folder.absolute()) if Path(name).expanduser().is_dir() else name,

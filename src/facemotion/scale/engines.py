@@ -32,8 +32,10 @@ def run_on_ray(job: Job, parts: Sequence[int], workers: int | None, gpus: float)
     if ours:
         ray.init(logging_level=logging.WARNING)
     try:
-        threads = job.threads or 1
-        count = workers or max(int(ray.cluster_resources().get("CPU", 1) // threads), 1)
+        threads, resources = job.threads or 1, ray.cluster_resources()
+        if ours and _started_here(ray):
+            _check_fit(threads, gpus, resources)
+        count = workers or max(int(resources.get("CPU", 1) // threads), 1)
         # one block a part, so that no part waits for another and each is begun again by itself
         dataset = ray.data.from_items(list(parts), override_num_blocks=len(parts))
         dataset.context.enable_progress_bars = False
@@ -65,6 +67,22 @@ class _Actor:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         done = [self._worker.do(int(number)) for number in batch["item"]]
         return {"number": np.array([each.number for each in done]), "starts": np.array([each.starts for each in done])}
+
+
+def _started_here(ray: Any) -> bool:
+    """Whether Ray runs on this machine alone, for us: a cluster that it found may still grow to what is asked for."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
+
+
+def _check_fit(threads: int, gpus: float, resources: dict[str, float]) -> None:
+    """A worker that fits nowhere is an error: Ray would wait for ever for a place for it."""
+    processors, cards = resources.get("CPU", 0), resources.get("GPU", 0)
+    if threads > processors or gpus > cards:
+        raise FacemotionError(
+            f"no worker of threads={threads}, gpus={gpus:g} fits on this machine: "
+            f"Ray finds {processors:g} processors and {cards:g} GPUs on it"
+        )
 
 
 def _reason(error: BaseException) -> FacemotionError:

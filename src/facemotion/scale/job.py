@@ -133,6 +133,8 @@ def check_identity(layout: Layout, wanted: dict[str, Any]) -> bool:
         began = json.loads(layout.run.read())
     except ValueError as error:
         raise DataError("the run's settings can't be read", layout.run.path, "JSON", str(error)) from error
+    if not isinstance(began, dict) or "version" not in began:
+        raise DataError("this file is not of a run of ours; name another folder", layout.run.path)
     for key, value in wanted.items():
         if began.get(key) != value:
             what = f"a run with other {key} was begun there; name another folder, or go on as it was begun"

@@ -16,7 +16,7 @@ from facemotion.many_images import read_ahead
 from facemotion.recognizer import EmotionRecognizer, in_chunks
 from facemotion.results import FaceEmotion
 from facemotion.scale.faults import FileFault, attempt, one_line
-from facemotion.scale.places import StoredFile, is_url
+from facemotion.scale.places import StoredFile, is_url, spelt
 from facemotion.scale.starts import Starts
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 # a picture's faces, or why there are none to be had
 Seen: TypeAlias = "list[FaceEmotion] | str"
 
+_NO_TEXT = "its name is not UTF-8, so that no table can hold it: rename it"
+
 # a picture that ended its worker so often while it was looked at by itself is left out
 _DEATHS = 2
 
@@ -34,10 +36,19 @@ _DEATHS = 2
 def look(
     names: Sequence[str], recognizer: EmotionRecognizer, batch_size: int, retries: int, note: Starts
 ) -> Iterator[tuple[str, Seen]]:
-    """Each picture with its faces, in their order, as `predict` sees them: read ahead, in batches.
+    """Each picture with its faces, or why there are none to be had, in their order.
 
     note: of the part that they are. Where workers ended over it again and again, its pictures are looked at one by one.
     """
+    seen = _look([name for name in names if spelt(name) == name], recognizer, batch_size, retries, note)
+    for name in names:
+        yield next(seen) if spelt(name) == name else (name, _NO_TEXT)
+
+
+def _look(
+    names: Sequence[str], recognizer: EmotionRecognizer, batch_size: int, retries: int, note: Starts
+) -> Iterator[tuple[str, Seen]]:
+    """Those whose names are text: as `predict` sees them, read ahead and in batches."""
     if note.count > retries + 1:
         for name in names:
             yield name, _by_itself(name, recognizer, retries, note)

@@ -28,6 +28,16 @@ def is_url(name: str) -> bool:
     return "://" in name
 
 
+def at_home(name: str) -> str:
+    """A path with the ~ of a home spelt out, as a shell does it; an address as it is."""
+    return str(Path(name).expanduser()) if Path(name).parts[:1] == ("~",) else name
+
+
+def spelt(name: str) -> str:
+    """A name as a table can hold it: what is not UTF-8 in it with backslashes, as `predict --csv` writes it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True)
 class Place:
     """A file or a folder. filesystem: pyarrow's; path: the name there."""
@@ -58,8 +68,16 @@ class Place:
     def exists(self) -> bool:
         return bool(self._type() != pyarrow.fs.FileType.NotFound)
 
+    def is_same(self, other: Place) -> bool:
+        """Whether both are one file or folder, whatever way leads there."""
+        if self.local and other.local:
+            return os.path.realpath(self.path) == os.path.realpath(other.path)
+        return bool(self.filesystem == other.filesystem) and self.path.rstrip("/") == other.path.rstrip("/")
+
     def names(self) -> list[tuple[str, bool]]:
         """What is in this folder, in order, each with whether it is a folder; nothing where there is none."""
+        if self.local:
+            return _local_names(self.path)
         selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True)
         infos = self.filesystem.get_file_info(selector)
         return sorted((info.base_name, info.type == pyarrow.fs.FileType.Directory) for info in infos)
@@ -122,6 +140,15 @@ class Place:
         while block := source.read(_BLOCK):
             target.write(block)
         target.close()
+
+
+def _local_names(folder: str) -> list[tuple[str, bool]]:
+    """As pyarrow lists it, which stumbles over a name that is not UTF-8; without pipes and links to nothing."""
+    try:
+        kinds = [(each.name, each.is_dir(), each.is_file()) for each in Path(folder).iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted((name, is_folder) for name, is_folder, is_file in kinds if is_folder or is_file)
 
 
 class StoredFile:

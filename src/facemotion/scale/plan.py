@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facemotion.data.clips import is_clip
-from facemotion.errors import VideoError
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, is_url
+from facemotion.scale.places import Place, is_url, spelt
 from facemotion.video.frames import clip_info
 
-_SCHEMA = pyarrow.schema([("source", pyarrow.string()), ("span", pyarrow.string())])
+# names as bytes, since not all of them are text
+_SCHEMA = pyarrow.schema([("source", pyarrow.binary()), ("span", pyarrow.string())])
+
+# a clip that tells of fewer frames a second is not believed
+_LOWEST_FPS = 0.1
+# of one clip: a week in parts of a minute
+_MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,12 @@ class Extent:
 
 
 def make_parts(inputs: Iterable[str], pictures: int, seconds: float) -> Iterator[Part]:
-    """Parts of at most so many pictures, and of clips about so many seconds."""
+    """Parts of at most so many pictures, and of clips about so many seconds.
+
+    A clip whose name no table can hold goes with the pictures, where that is told of.
+    """
     number = 0
-    for clips, names in groupby(inputs, lambda name: is_clip(Path(name))):
+    for clips, names in groupby(inputs, lambda name: is_clip(Path(name)) and spelt(name) == name):
         if clips:
             for name in names:
                 for span in _spans(name, number, seconds):
@@ -82,7 +90,8 @@ def write_manifest(parts: Iterable[Part], file: BinaryIO) -> Extent:
     with pyarrow.parquet.ParquetWriter(file, _SCHEMA, use_dictionary=False, write_statistics=False) as writer:
         for part in parts:
             span = None if part.span is None else json.dumps(asdict(part.span))
-            columns = [part.sources, [span] * len(part.sources)]
+            names = [name.encode("utf-8", "surrogatepass") for name in part.sources]
+            columns = [names, [span] * len(part.sources)]
             writer.write_table(pyarrow.table(columns, schema=_SCHEMA), row_group_size=len(part.sources))
             digest.update(json.dumps([part.sources, span]).encode())
             if part.span is None or part.span.index == 0:
@@ -101,22 +110,31 @@ class Manifest:
     def part(self, number: int) -> Part:
         rows = self._file.read_row_group(number).to_pydict()
         span = rows["span"][0]
-        return Part(number, rows["source"], None if span is None else Span(**json.loads(span)))
+        names = [name.decode("utf-8", "surrogatepass") for name in rows["source"]]
+        return Part(number, names, None if span is None else Span(**json.loads(span)))
 
 
 def _spans(name: str, number: int, seconds: float) -> Iterator[Span]:
-    """A clip's spans. One in an object store is fetched as a whole by whoever reads it, so it has one alone."""
-    length, frames = 0.0, 0
-    if not is_url(name):
-        try:
-            info = clip_info(name)
-            frames = info.frames or 0
-            length = frames / info.fps
-        except VideoError:
-            pass  # whoever is to read it says what is wrong with it
-    count = max(round(length / seconds), 1)
+    """A clip's spans; one alone where its length is not known."""
+    frames, length = _extent(name)
+    count = min(max(round(length / seconds), 1), _MOST_PARTS)
     for index in range(count):
         start = -math.inf if index == 0 else index * length / count
         stop = math.inf if index == count - 1 else (index + 1) * length / count
         images = (index + 1) * frames // count - index * frames // count
         yield Span(number, index, count, start, stop, max(images, 1))
+
+
+def _extent(name: str) -> tuple[int, float]:
+    """How many frames and seconds a clip says that it has; none where it does not say, or can't be believed."""
+    if is_url(name):  # fetched as a whole by whoever reads it
+        return 0, 0.0
+    try:
+        info, size = clip_info(name), Path(name).stat().st_size
+    except OSError:  # a VideoError mostly: whoever is to read it says what is wrong with it
+        return 0, 0.0
+    frames = info.frames or 0
+    # a header can say anything, but a frame takes a byte at least
+    if frames > size or info.fps < _LOWEST_FPS:
+        return 0, 0.0
+    return frames, frames / info.fps

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from facemotion.data.clips import is_clip
 from facemotion.errors import DataError
 from facemotion.images import PICTURE_SUFFIXES
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, is_url
+from facemotion.scale.places import Place, at_home, is_url
 
 _LISTS = {".txt", ".lst", ".list"}
 _COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
@@ -25,13 +27,15 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
     """
     if not isinstance(source, str | os.PathLike):
         return map(os.fspath, source)
-    name = os.fspath(source)
+    name = at_home(os.fspath(source))
     place = Place.of(name)
     suffix = PurePosixPath(name).suffix.lower()
     if place.is_folder():
-        if any(each.endswith(".parquet") for each, _ in place.names()):
-            return _table(name, place, column)
-        return _walk(name.rstrip("/") or "/", place)
+        folder = name.rstrip("/") or "/"
+        tables = _tables(place)
+        if tables:
+            return chain.from_iterable(_table(f"{folder}/{each}", place / each, column) for each in tables)
+        return _walk(folder, place)
     if place.exists():
         if suffix == ".parquet":
             return _table(name, place, column)
@@ -65,14 +69,28 @@ def _list(name: str, place: Place) -> Iterator[str]:
                 yield _beside(name, line.strip())
 
 
+def _tables(folder: Place) -> list[str]:
+    """The Parquet files of a folder that holds nothing else but what is hidden, or _SUCCESS; none of any other."""
+    found = [(each, is_folder) for each, is_folder in folder.names() if not each.startswith((".", "_"))]
+    if any(is_folder or PurePosixPath(each).suffix.lower() != ".parquet" for each, is_folder in found):
+        return []
+    return [each for each, _ in found]
+
+
 def _table(name: str, place: Place, column: str | None) -> Iterator[str]:
-    table = pyarrow.dataset.dataset(place.path, filesystem=place.filesystem, format="parquet")
-    names = table.schema.names
+    try:
+        yield from _paths(name, pyarrow.parquet.ParquetFile(place.open()), column)
+    except (OSError, UnicodeError, pyarrow.ArrowException) as error:
+        raise DataError("can't be read", name, "Parquet, and names in UTF-8", str(error).splitlines()[0]) from error
+
+
+def _paths(name: str, table: Any, column: str | None) -> Iterator[str]:
+    names = table.schema_arrow.names
     found = [each for each in ([column] if column else _COLUMNS) if each in names]
     if not found:
         wanted = column or f"one named {', '.join(_COLUMNS)}; or say which: column=..."
         raise DataError("no column of paths", name, wanted, ", ".join(names))
-    for batch in table.to_batches(columns=found[:1]):
+    for batch in table.iter_batches(columns=found[:1]):
         for value in batch.column(0).to_pylist():
             if not isinstance(value, str):
                 raise DataError("no path", f"{name}: column {found[0]}", "text", repr(value))
@@ -83,5 +101,4 @@ def _beside(name: str, path: str) -> str:
     """Paths in a list or a table start at its folder, as in a data set's table."""
     if is_url(path) or path.startswith("/") or is_url(name):
         return path
-    folder = Path(name) if Path(name).is_dir() else Path(name).parent
-    return str(folder / path)
+    return str(Path(name).parent / path)

@@ -16,7 +16,7 @@ from facemotion.scale.clips import join, look_at_segment
 from facemotion.scale.faults import FileFault, attempt
 from facemotion.scale.job import Job, fingerprint
 from facemotion.scale.pictures import look
-from facemotion.scale.places import on_this_machine
+from facemotion.scale.places import on_this_machine, spelt
 from facemotion.scale.plan import Manifest, Part, Span
 from facemotion.scale.starts import Starts
 from facemotion.scale.writing import ERRORS, faces_columns, frames_columns, write_table
@@ -79,6 +79,9 @@ class Worker:
                 rows.extend(picture_values(name, seen, labels))
         if errors:
             self._write_errors(part.number, errors)
+        else:
+            # of an earlier start, which did not live to write the faces; what it could not read then is read now
+            self._layout.errors(part.number).delete()
         # last, since the part is done once it is there
         write_table(self._layout.faces(part.number), faces_columns(labels), rows, job.format)
 
@@ -111,5 +114,5 @@ class Worker:
 
     def _write_errors(self, number: int, errors: list[tuple[str, str]]) -> None:
         # a reason that begins with the path would say it twice
-        rows = [[name, reason.removeprefix(f"{name}: ")] for name, reason in errors]
+        rows = [[spelt(name), reason.removeprefix(f"{name}: ")] for name, reason in errors]
         write_table(self._layout.errors(number), ERRORS, rows, self._job.format)

@@ -1,0 +1,134 @@
+"""What is looked at: sources of every kind, and what can be no source or no input."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from clips import across, write_clip
+from scale_files import local, rows, sources
+
+from facemotion import DataError
+from facemotion.scale.job import Format
+
+
+def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> None:
+    names = [str(path) for path in sorted((faces / "1").iterdir())]
+    relative = [f"1/{Path(name).name}" for name in names]
+    (faces / "list.txt").write_text("".join(f"{name}\n" for name in relative) + "\n")
+    pq.write_table(pa.table({"label": range(20), "path": relative}), faces / "one.parquet")
+    pq.write_table(pa.table({"photo": names}), tmp_path / "other.parquet")
+    try:
+        found = []
+        for number, (source, options) in enumerate(
+            [
+                (faces / "1", {}),
+                (f"{faces}/1/*.png", {}),
+                (faces / "list.txt", {}),
+                (faces / "one.parquet", {}),
+                (tmp_path / "other.parquet", {"column": "photo"}),
+                (names, {}),
+                (f"file://{faces}/1", {}),
+            ]
+        ):
+            out = tmp_path / f"out{number}"
+            assert local(source, out, weights, **options).inputs == 20
+            found.append([rows(out, "faces"), sources(out, "errors")])
+        address = found.pop()
+        assert all(each == found[0] for each in found)
+        assert address[1] == [f"file://{name}" for name in found[0][1]]
+        assert [{**row, "source": f"file://{row['source']}"} for row in found[0][0]] == address[0]
+        with pytest.raises(DataError, match="no column of paths"):
+            local(tmp_path / "other.parquet", tmp_path / "none", weights)
+    finally:
+        (faces / "list.txt").unlink()
+        (faces / "one.parquet").unlink()
+
+
+def test_names_and_tables_that_cannot_be_read_are_refused(weights: Path, tmp_path: Path) -> None:
+    listed, table = tmp_path / "list.txt", tmp_path / "table.parquet"
+    listed.write_bytes("Käse.png".encode("latin-1"))
+    table.write_bytes(b"not a table")
+    footless, folder = tmp_path / "footless.parquet", tmp_path / "tables"
+    pq.write_table(pa.table({"path": ["a.png"]}), footless)
+    whole = footless.read_bytes()
+    footless.write_bytes(whole[:-30] + b"\xff" * 18 + whole[-12:])
+    folder.mkdir()
+    shutil.copy(footless, folder / "2.parquet")
+    (folder / "1.parquet").write_bytes(whole)
+    for source in (listed, table, footless, folder):
+        with pytest.raises(DataError, match="expected Parquet, and names in UTF-8") as raised:
+            local(source, tmp_path / "out", weights)
+        assert raised.value.place == str(folder / "2.parquet" if source == folder else source)
+        assert "\n" not in str(raised.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_name_that_is_not_utf8_is_an_error_and_the_rest_is_done(
+    faces: Path, astronaut: np.ndarray, weights: Path, tmp_path: Path, form: Format
+) -> None:
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    below = folder / os.fsdecode(b"d\xe9j\xe0")
+    below.mkdir(parents=True)
+    picture = next((faces / "1").glob("*.png"))
+    names = [folder / "a.png", below / "b.png", folder / os.fsdecode(b"e\xff.png"), folder / "f.png"]
+    for name in names:
+        shutil.copy(picture, name)
+    clip = folder / os.fsdecode(b"\xff.avi")
+    write_clip(clip.with_name("z.avi"), astronaut, [across(0, 150, 60)], 0.2, code="MJPG")
+    clip.with_name("z.avi").rename(clip)
+    wanted = {
+        "faces": [str(folder / "a.png"), str(folder / "f.png")],
+        "errors": [f"{folder}/d\\udce9j\\udce0/b.png", f"{folder}/e\\udcff.png", f"{folder}/\\udcff.avi"],
+    }
+    for number, source in enumerate([folder, [*map(str, names), str(clip)]]):
+        outcome = local(source, out / str(number), weights, format=form, retries=0)
+        assert (outcome.inputs, outcome.errors) == (5, 3)
+        for table, told in wanted.items():
+            [path] = (out / str(number) / table).iterdir()
+            with path.open(encoding="utf-8", newline="") if form == "csv" else nullcontext() as text:
+                found = list(csv.DictReader(text)) if form == "csv" else pq.read_table(path).to_pylist()
+            assert [row["source"] for row in found] == told
+            if table == "errors":
+                assert {row["reason"] for row in found} == {
+                    "its name is not UTF-8, so that no table can hold it: rename it"
+                }
+
+
+def test_a_table_beside_pictures_is_no_source(faces: Path, weights: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(faces / "1", photos)
+    pq.write_table(pa.table({"x": [1]}), photos / "meta.parquet")
+    (photos / "gone.png").symlink_to("nothing")
+    assert local(photos, tmp_path / "out", weights).inputs == 20
+
+
+def test_a_folder_of_tables(faces: Path, weights: Path, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    names = [str(path) for path in sorted((faces / "1").iterdir())]
+    for number in (2, 1):
+        pq.write_table(pa.table({"path": names[number::3]}), tables / f"{number}.parquet")
+    (tables / "_SUCCESS").touch()
+    (tables / ".1.parquet.crc").touch()
+    assert local(tables, tmp_path / "out", weights).inputs == 13
+    done = sources(tmp_path / "out", "faces")
+    assert done == [name for name in names[1::3] + names[2::3] if name in done]
+
+
+def test_results_do_not_go_where_the_pictures_are(faces: Path, weights: Path, tmp_path: Path) -> None:
+    photos, link = tmp_path / "photos", tmp_path / "link"
+    shutil.copytree(faces / "1", photos)
+    link.symlink_to(photos)
+    for source, out in [(photos, photos), (link, photos / ".." / "photos"), (f"file://{photos}/", photos)]:
+        with pytest.raises(DataError, match="the source can't take the results"):
+            local(source, out, weights)
+    assert len(list(photos.iterdir())) == 20
