@@ -185,6 +185,15 @@ def test_weights_that_are_no_numbers_are_refused(folder: Path) -> None:
         Classifier.load(folder)
 
 
+@pytest.mark.parametrize("backbone", ["fast", "cnn4"])
+def test_finite_weights_that_give_no_numbers_are_said(backbone: str) -> None:
+    net, config = network(backbone, InputSpec(size=48))
+    with torch.no_grad():
+        net.head[-1].weight.fill_(3e38)
+    with pytest.raises(WeightsError, match="the network gives no numbers"):
+        Classifier(net, config).probabilities(crops_for(config, 3))
+
+
 def test_the_folder_of_a_training_leads_to_its_weights(folder: Path) -> None:
     folder.rename(folder.with_name("best"))
     with pytest.raises(ConfigError, match=r"the folder of a training, whose weights are .*best"):
@@ -240,6 +249,18 @@ def test_packed_weights_say_what_it_cost_and_keep_to_it(tmp_path: Path) -> None:
     tuned = loaded.net.train()
     tuned(torch.rand(4, 1, 48, 48)).sum().backward()
     assert all(parameter.grad is not None for parameter in tuned.parameters())
+
+
+def test_figures_are_those_of_the_form_that_was_measured() -> None:
+    net, config = network("cnn", InputSpec(size=48))
+    told = {"data": "mine", "accuracy": 0.7}
+    config = dataclasses.replace(config, metrics=(told,), speed_ms=1.0, speed_on="one thread")
+    packed = Classifier(net, config).packed()
+    assert packed.config.metrics == ({**told, "measured": "before packing"},)
+    assert packed.config.speed_ms is None
+    packed.config = dataclasses.replace(packed.config, metrics=(told,))
+    assert packed.packed().config.metrics == (told,), "the same form again"
+    assert packed.packed(rank=32).config.metrics[0]["measured"] == "before packing"
 
 
 def test_vgg16_packed_is_a_seventh_and_agrees(tmp_path: Path) -> None:

@@ -60,3 +60,13 @@ def test_a_network_that_gives_no_numbers_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not written"):
         export_onnx(net, config, tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_whose_way_depends_on_its_input_is_not_written(tmp_path: Path) -> None:
+    config = plan_network("fast", "basic5", InputSpec(size=32))
+    net = build_network(config)
+    plain = net.forward
+    net.forward = lambda crops: plain(crops) if crops.mean() > 0 else plain(-crops)  # type: ignore[method-assign]
+    with pytest.raises(WeightsError, match="not written: torch can't export a network of 'fast'"):
+        export_onnx(net, config, tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []

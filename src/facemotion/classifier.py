@@ -19,7 +19,7 @@ import numpy as np
 from facemotion.backbones.fast_onnx import is_plain_fast
 from facemotion.backbones.quick_runner import QuickRunner
 from facemotion.devices import is_processor, resolve_device
-from facemotion.errors import ConfigError, ImageError
+from facemotion.errors import ConfigError, ImageError, WeightsError
 from facemotion.labels import LabelSet
 from facemotion.weights.folder import read_folder, write_folder
 from facemotion.weights.sources import resolve
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
+
+_NO_NUMBERS = "the network gives no numbers (NaN): its weights are damaged, or its training went astray"
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -145,6 +147,8 @@ class Classifier:
         results = np.empty((len(crops), len(self.config.labels)), np.float32)
         for start in range(0, len(crops), batch_size):
             results[start : start + batch_size] = self._batch(crops[start : start + batch_size])
+        if not np.isfinite(results).all():
+            raise WeightsError(_NO_NUMBERS)
         return results
 
     def _batch(self, crops: Pixels) -> NDArray[np.float32]:
@@ -190,6 +194,9 @@ class Classifier:
         net.load_state_dict(decode(encode(net.state_dict(), int8=True)))
         crops = _noise(self.config, 64) if judge is None else judge
         config = dataclasses.replace(self.config, packing=Packing(int8=True, ranks=ranks))
+        if rank is not None or not self.config.packing.int8:  # another form than the one that was measured
+            older = tuple({**each, "measured": "before packing"} for each in config.metrics)
+            config = dataclasses.replace(config, metrics=older, speed_ms=None, speed_on="")
         small = Classifier(net, config, device=str(self.device))
         before, after = (each.probabilities(crops, batch_size) for each in (self, small))
         accuracy: dict[str, float] = {}

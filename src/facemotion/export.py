@@ -60,6 +60,11 @@ def export_onnx(net: EmotionNet, config: WeightsConfig, path: str | os.PathLike[
             if not difference <= TOLERANCE:  # a NaN is refused too
                 raise WeightsError(f"{target}: not written: its probabilities differ from torch's by {difference:.2g}")
             partial.replace(target)
+    except torch.onnx.OnnxExporterError as error:
+        said = str(error).strip().partition("\n")[0]
+        raise WeightsError(
+            f"{target}: not written: torch can't export a network of {config.backbone!r}: {said}"
+        ) from error
     except OSError as error:
         raise WeightsError(f"{target}: can't be written: {error.strerror or error}") from error
     logger.info("%s: largest difference of a probability from torch %.2g", target, difference)

@@ -94,3 +94,11 @@ def test_what_is_no_state_dict(tmp_path: Path) -> None:
         network_from_file(tmp_path / "text.pth", config)
     with pytest.raises(WeightsError, match="no such file"):
         network_from_file(tmp_path / "none.pth", config)
+
+
+def test_a_file_that_holds_itself(tmp_path: Path) -> None:
+    content: dict[str, object] = {}
+    content["model"] = content
+    torch.save(content, tmp_path / "round.pth")
+    with pytest.raises(WeightsError, match="expected a state dict, got a dict with 'model'"):
+        network_from_file(tmp_path / "round.pth", plan_network("resnet18", "basic5", SPEC))

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
+import pytest
+
+import facemotion
 from facemotion import __version__
 
 
@@ -54,3 +59,34 @@ util.find_spec = lambda name, *rest: None if name == "tensorboard" else find(nam
     done = doctor(hidden)
     assert done.returncode == 0
     assert "train              without tensorboard: pip install 'facemotion[train]'" in done.stdout
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The package elsewhere, to be broken there."""
+    package = Path(facemotion.__file__).parent
+    large = shutil.ignore_patterns("vgg16-*class", "resnet50-5class", "__pycache__")
+    shutil.copytree(package, tmp_path / "facemotion", ignore=large)
+    for name in ("vgg16-7class", "vgg16-5class", "resnet50-5class"):
+        (tmp_path / "facemotion" / "weights" / "files" / name).symlink_to(package / "weights" / "files" / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", ["fast-8class/model.safetensors", "mini/mini.onnx"])
+def test_damaged_files_of_the_package_are_found(copied: Path, file: str) -> None:
+    path = copied / "facemotion" / "weights" / "files" / file
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    done = doctor(PYTHONPATH=str(copied))
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert f"! {file.partition('/')[0]} is damaged: " in done.stdout
+    assert done.stdout.endswith("mend it: reinstall facemotion\n")
+    assert "Extras\n" in done.stdout
+
+
+def test_weights_that_the_package_lost_are_missed(copied: Path) -> None:
+    shutil.rmtree(copied / "facemotion" / "weights" / "files" / "fast-8class")
+    done = doctor(PYTHONPATH=str(copied))
+    assert done.returncode == 1
+    assert "! fast-8class is missing: " in done.stdout
+    assert done.stdout.endswith("mend it: reinstall facemotion\n")

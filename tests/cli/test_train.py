@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,3 +139,41 @@ def test_of_several_processes_one_speaks(faces: Path) -> None:
     lines = [line for line in done.stderr.splitlines() if line.startswith("epoch ")]
     assert [line[:9] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("validation" in line for line in lines)
+
+
+def test_a_training_never_becomes_a_class_of_its_data(faces: Path) -> None:
+    done = run(*train(faces, "--out", str(faces / "run")))
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "lies in the class folders " + str(faces) + " and would become one: name another place\n"
+    )
+    assert sorted(path.name for path in faces.iterdir()) == ["bars", "rings"]
+
+
+def test_a_rest_of_one_face_stops_no_training(faces: Path) -> None:
+    shutil.copytree(faces, faces.parent / "val")
+    for name, count in (("bars", 16), ("rings", 17)):  # two batches of 16 and a rest of one
+        for path in sorted((faces / name).iterdir())[count:]:
+            path.unlink()
+    more = ["--val", str(faces.parent / "val"), "--set", "backbone=cnn", "--set", "input.size=48"]
+    done = run(*train(faces, *more, "--set", "epochs=1"))
+    assert done.returncode == 0, done.stderr
+    done = run(*train(faces, *more, "--set", "batch_size=1", "--out", str(faces.parent / "one")))
+    assert done.returncode == 1
+    assert "batch_size: too small a batch: expected at least 2" in done.stderr
+
+
+def test_what_chooses_is_not_trained_on_whatever_its_name(faces: Path) -> None:
+    table = faces.parent / "folds.csv"
+    rows = [
+        f"faces/{name}/{index}.png,{name},{'fold1' if index % 4 else 'fold2'}"
+        for name in ("bars", "rings")
+        for index in range(40)
+    ]
+    table.write_text("\n".join(["path,label,split", *rows]), "utf-8")
+    command = train(faces, "--val-split", "fold2", "--set", "epochs=1")
+    command[command.index(str(faces))] = str(table)
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((faces.parent / "run" / "best" / "config.json").read_text())
+    assert [each["count"] for each in (*config["trained_on"], *config["metrics"])] == [60, 20]

@@ -216,8 +216,12 @@ def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "small")]
     assert sizes[1] < sizes[0] / 10
     assert Classifier.load(tmp_path / "small").config.packing.ranks == {"backbone.dense.1": 32}
-    assert _run(["weights", "pack", str(tmp_path / "whole"), str(tmp_path / "whole")]) == 1
-    assert "holds weights already" in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.safetensors").write_bytes(b"precious")
+    for taken in ("whole", "other"):
+        assert _run(["weights", "pack", str(tmp_path / "whole"), str(tmp_path / taken)]) == 1
+        assert "holds weights already" in capsys.readouterr().err
+    assert (tmp_path / "other" / "model.safetensors").read_bytes() == b"precious"
 
 
 def test_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,3 +230,13 @@ def test_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert onnxruntime.InferenceSession(tmp_path / "net.onnx").get_inputs()[0].shape[1:] == [32, 32, 1]
     assert _run(["export", str(folder), str(tmp_path / "net.pt")]) == 1
     assert "ends in .onnx" in capsys.readouterr().err
+
+
+def test_a_stranger_s_words_command_no_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classifier = Classifier.load(folder)
+    classifier.config = dataclasses.replace(classifier.config, description="\x1b[2J", licence="MIT\x1b]0;title\x07")
+    classifier.save(folder)
+    assert _run(["weights", "show", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "\x07" not in shown
+    assert "- Licence: MIT\\x1b]0;title" in shown

@@ -31,6 +31,18 @@ def test_the_picture_is_what_the_default_network_says_of_it_today() -> None:
     assert (ROOT / "docs" / "images" / "astronaut.jpg").stat().st_size < 100_000
 
 
+def test_the_report_that_is_shown_is_that_of_the_default_network() -> None:
+    shown = (ROOT / "docs" / "evaluate.md").read_text("utf-8").partition("```text")[2].partition("```")[0]
+    [default] = [info for info in list_weights("emotion") if info.name == "fast-8class"]
+    assert default.path is not None
+    card = (default.path / "README.md").read_text("utf-8").replace("|", " ").split()
+    told = [line.replace(":", " ", 1).split() for line in shown.splitlines() if any(each.isdigit() for each in line)]
+    compared = [line for line in told if line[0] not in ("data", "views", "precision")]
+    assert len(compared) == 7, "weights, two classes, faces, accuracy, top-2, calibration"
+    for line in compared:
+        assert any(card[start : start + len(line)] == line for start in range(len(card))), line
+
+
 def test_the_site_has_every_card_and_the_changelog(tmp_path: Path) -> None:
     from mkdocs.commands.build import build
     from mkdocs.config import load_config

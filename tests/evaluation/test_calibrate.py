@@ -110,3 +110,14 @@ def test_where_validation_alone_is_marked_it_is_fitted_on(
 def test_data_without_splits_is_all_validation(knows_stripes: Path, tmp_path: Path) -> None:
     done = calibrate(knows_stripes, patterns(60, 8), tmp_path / "copy", device="cpu")
     assert (done.split, done.count) == (None, 60)
+
+
+def test_where_the_trainer_put_a_share_aside_only_that_share_is_fitted_on(
+    stripes: Samples, knows_stripes: Path, tmp_path: Path
+) -> None:
+    """Without names nothing tells the faces that were trained on from others."""
+    nameless = stripes.subset(range(20, 200)).with_splits([""] * 180)
+    with pytest.raises(DataError, match="the weights were trained on faces of this data"):
+        calibrate(knows_stripes, nameless, tmp_path / "copy")
+    chosen = stripes.select("val").with_splits([""] * 96)
+    assert calibrate(knows_stripes, chosen, tmp_path / "copy", device="cpu").count == 96

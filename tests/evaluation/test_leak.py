@@ -160,3 +160,10 @@ def test_data_of_the_name_that_was_trained_on_is_said(stripes: Samples, knows_st
     for samples, said in ((some.with_splits([""] * 180), True), (some.select("train"), True), (stripes, False)):
         notes = evaluator.evaluate(samples).notes
         assert any("trained on data of this name" in note for note in notes) == said
+
+
+def test_of_splits_with_other_names_the_training_data_is_neither_validation_nor_test(
+    stripes: Samples, knows_stripes: Path
+) -> None:
+    renamed = stripes.with_splits(np.where(stripes.splits == "train", "learn", stripes.splits))
+    assert read_training(read_config(knows_stripes), renamed).split_counts() == {"learn": 192}

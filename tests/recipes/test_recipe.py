@@ -119,6 +119,9 @@ def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
     assert recipe.schedule.milestones == (1, 2)
     assert recipe.override({"init": "2026-11-21"}).init == "2026-11-21", "a folder may be called like a date"
     assert recipe.override({"backbone_args.depth": "3"}).backbone_args == {"depth": 3}
+    assert (
+        recipe.override({"label_rule": "soft"}).override({"label_rule": "none", "dropout": "none"}).label_rule is None
+    )
     assert Recipe().epochs == 30, "an override changed the original"
     with pytest.raises(RecipeError, match="override: no key is named 'epoch'"):
         recipe.override({"epoch": 3})
@@ -137,3 +140,8 @@ def test_every_key_is_documented_with_its_default() -> None:
 def test_the_recipes_of_the_package_load() -> None:
     for name in Recipe.names():
         assert Recipe.load(name).description
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('\ufeffbackbone = "cnn4"\n', "utf-8")
+    assert Recipe.load(tmp_path / "mine.toml").backbone == "cnn4"

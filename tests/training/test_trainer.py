@@ -13,7 +13,7 @@ import pytest
 import torch
 from training_patterns import Stopped, same, weights
 
-from facemotion import DataError, Recipe, RecipeError, TrainingError
+from facemotion import DataError, LabelSet, Recipe, RecipeError, TrainingError
 from facemotion.classifier import Classifier
 from facemotion.data.loaders import Loader
 from facemotion.data.samples import Samples
@@ -220,6 +220,23 @@ def test_threads_are_as_before_afterwards(recipe: Recipe, train: Samples, val: S
 def test_an_empty_validation_set(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
     with pytest.raises(DataError, match="the validation part is empty"):
         Trainer(recipe, out=out).fit(train, val.subset([]))
+
+
+def test_validation_faces_of_other_labels_alone_are_none(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    others = replace(val, labels=LabelSet(("fear", "surprise", "disgust")))
+    with pytest.raises(DataError, match=r"the validation part is empty: .* of the recipe's labels"):
+        Trainer(recipe, out=out).fit(train, others)
+    assert not out.exists()
+
+
+def test_the_weights_tell_the_rule_of_the_labels_they_learnt(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    Trainer(recipe, out=out, epochs=1).fit(replace(train, label_rule="majority"), val)
+    config = Classifier.load(out / "best", device="cpu").config
+    assert (config.trained_on[0]["label_rule"], config.metrics[0]["label_rule"]) == ("majority", None)
 
 
 def test_without_validation_data_a_share_is_put_aside(recipe: Recipe, train: Samples, out: Path) -> None:

@@ -98,3 +98,21 @@ def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "can't be written" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_library_keeps_under_these_names_is_never_lost(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"precious")
+    with pytest.raises(WeightsError, match=r"holds what would be lost .*has no config\.json beside it"):
+        write_folder(tmp_path, CONFIG, b"tensors")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(WeightsError, match="holds what would be lost"):
+        write_folder(tmp_path, CONFIG, b"tensors")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "config.json"}
+    assert (tmp_path / "model.safetensors").read_bytes() == b"precious"
+
+
+def test_a_folder_that_was_stopped_before_its_config_is_written_again(tmp_path: Path) -> None:
+    written = write_folder(tmp_path, CONFIG, b"older")
+    (tmp_path / "config.json").unlink()
+    assert write_folder(tmp_path, CONFIG, b"tensors") != written
+    assert read_folder(tmp_path)[1] == b"tensors"

@@ -164,3 +164,17 @@ def test_a_folder_wins_over_a_repository(hub: Hub, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert resolve(REPO).folder == Path(REPO)
     assert hub.requests == []
+
+
+def test_a_bare_name_is_the_catalogue_s_wherever_one_works(
+    hub: Hub, stand_in: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder_of(tmp_path / "here" / "mine-5class", seed=9)
+    monkeypatch.chdir(tmp_path / "here")
+    assert resolve("mine-5class").pins == stand_in.entries["mine-5class"].files
+    assert caplog.messages == [
+        "mine-5class is taken for the weights of that name; for the folder here say ./mine-5class"
+    ]
+    for folder in ("./mine-5class", Path("mine-5class")):
+        assert resolve(folder).pins is None
+        assert resolve(folder).folder == Path("mine-5class")

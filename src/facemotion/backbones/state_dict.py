@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # under which key checkpoints keep the state dict, and what wrappers put before every name
 _INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+_DEEPEST = 5
 # counts batches during training, means nothing afterwards, and old files do not have it
 _COUNTER = "num_batches_tracked"
 
@@ -54,7 +55,10 @@ def _read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # bytes that are no checkpoint make its reader stumble in many ways
         raise WeightsError(f"{path}: not a file that torch.save wrote: {type(error).__name__}: {error}") from error
     state = content
-    while isinstance(state, Mapping) and (key := next((key for key in _INSIDE if _is_dict(state, key)), None)):
+    for _ in range(_DEEPEST):  # a file can hold itself
+        key = next((key for key in _INSIDE if isinstance(state, Mapping) and _is_dict(state, key)), None)
+        if key is None:
+            break
         state = state[key]
     if not isinstance(state, Mapping) or not state or not all(isinstance(each, Tensor) for each in state.values()):
         raise WeightsError(f"{path}: expected a state dict, got {_describe(content)}")

@@ -144,6 +144,8 @@ def _detectors(report: _Report) -> Iterator[Row]:
         yield "auto is", "none: OpenCV can't be loaded"
     except DownloadError:
         yield "auto is", "yunet, which is not here yet: it is fetched when first used"
+    except FacemotionError:
+        yield "auto is", "none: its file is damaged, as told below"
 
 
 def _milliseconds(detector: FaceDetector) -> float:
@@ -161,14 +163,19 @@ def _milliseconds(detector: FaceDetector) -> float:
 
 def _weights(report: _Report) -> Iterator[Row]:
     from facemotion.weights.catalogue import catalogue
-    from facemotion.weights.store import where
+    from facemotion.weights.store import locate, where
 
     for name, entry in catalogue().entries.items():
         place = where(entry)
-        if place is None:
+        if place is None and entry.repo:
             yield name, f"not here: facemotion weights fetch {name}"
-        else:
+            continue
+        try:
+            place = locate(entry, local_files_only=True)
             yield name, "in the package" if entry.folder and place.is_relative_to(entry.folder) else f"cached: {place}"
+        except FacemotionError as error:
+            what, remedy = ("damaged", "get it again") if place else ("missing", "reinstall facemotion")
+            yield name, report.problem(f"{name} is {what}: {error}", remedy if entry.repo else "reinstall facemotion")
 
 
 def _plugins(registry: Registry, report: _Report) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facemotion.cli.labelled import refuse_within
 from facemotion.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def evaluate(
     The split that chose the epoch of the weights is refused. With --calibrate the temperature is fitted on the
     validation split, and a calibrated copy of the weights is written to --out.
     """
+    refuse_within(data, out)
     if calibrating:
         if out is None:
             raise click.UsageError("--calibrate writes a copy of the weights: name its folder with --out")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.labelled import refuse_within
+
 if TYPE_CHECKING:
     from facemotion.training.history import History
     from facemotion.training.progress import Progress
@@ -56,9 +58,12 @@ def train(
     overrides = dict(_pair(change) for change in changes)
     if label_rule:
         overrides["label_rule"] = label_rule
+    refuse_within(data, out)
     trainer = Trainer(Recipe.load(recipe).override(overrides), out=out, device=device)
     training = trainer.read(data, split)
     validation = trainer.read(val or data, val_split) if val or val_split else None
+    if val_split and not (val or split):  # whatever the others are called, what chooses is no training data
+        training = training.subset(training.splits != training.find_split(val_split))
     with _Line(silent=not first) as line:
         history = trainer.fit(training, validation, resume="never" if fresh else "auto", progress=line)
     if first:

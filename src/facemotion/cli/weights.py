@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from facemotion.cli.streams import shown
 from facemotion.errors import FacemotionError
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import parse_value
@@ -82,7 +83,8 @@ def show(name: str) -> None:
 
     found = resolve(name)
     about = card(read_config(found.folder), name).partition("---\n\n")[2].partition("## Use")[0]
-    click.echo(about.strip())
+    for line in about.strip().split("\n"):  # words of strangers
+        click.echo(shown(line))
 
 
 @weights.command(epilog="Example: facemotion weights fetch yunet --to usb-stick")
@@ -100,7 +102,7 @@ def fetch(name: str, target: Path | None) -> None:
     entry = catalogue().entries.get(name)
     if entry is None:
         click.echo(f"fetching {name}, unless it is here", err=True)
-    elif where(entry, cache_dir=target if entry.kind == "detector" else None) is None:
+    elif entry.repo and where(entry, cache_dir=target if entry.kind == "detector" else None) is None:
         click.echo(f"fetching {name}, {_megabytes(entry.size)}, from {entry.repo}", err=True)
     if entry is not None and entry.kind == "detector":
         # a detector is found by its name, so its copy is a cache of its own, which can be carried as it is
@@ -190,6 +192,8 @@ def convert(
         raise click.UsageError(f"--input or --hidden: {error}") from error
     config = plan_network(backbone, wanted, spec, head=head)
     config = dataclasses.replace(config, licence=licence, description=f"Converted from {file.name}.")
+    if out is None and not file.suffix:
+        raise click.UsageError(f"{file} has no suffix to leave out: name the folder with --out")
     target = _new(out or file.with_suffix(""))
     save_network(network_from_file(file, config), config, target)
     click.echo(str(target))
@@ -197,10 +201,11 @@ def convert(
 
 def _new(folder: Path, same_as: Path | None = None) -> Path:
     """The folder, unless weights would be overwritten there, other ones than those of the folder `same_as`."""
-    from facemotion.weights.spec import CONFIG
+    from facemotion.weights.spec import CONFIG, MODEL
 
-    there = folder / CONFIG
-    if there.exists() and (same_as is None or there.read_bytes() != (same_as / CONFIG).read_bytes()):
+    # tensors alone are somebody's too, or of a copy that was stopped before its config came
+    name = next((name for name in (CONFIG, MODEL) if (folder / name).exists()), None)
+    if name and (same_as is None or (folder / name).read_bytes() != (same_as / name).read_bytes()):
         raise FacemotionError(f"{folder} holds weights already: name another folder")
     return folder
 

@@ -19,6 +19,7 @@ from facemotion.evaluation.calibration import (
     log_probabilities,
     reliability,
 )
+from facemotion.evaluation.leak import may_be_trained_on
 from facemotion.evaluation.reading import is_test, part_of, read_faces, split_name
 from facemotion.evaluation.views import probabilities_of
 from facemotion.version import __version__
@@ -134,4 +135,8 @@ def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> S
     numbered = chosen.restrict(config.label_set)
     if any(each.get("fingerprint") == numbered.fingerprint for each in config.trained_on):
         raise DataError("the weights were trained on these faces", samples.source, "a validation split", split)
+    judged_on = {each.get("fingerprint") for each in config.metrics}
+    if numbered.fingerprint not in judged_on and may_be_trained_on(config, chosen):
+        wanted = "the part that chose the epoch: in Python split_samples(read_data(...), share, seed).select('val')"
+        raise DataError("the weights were trained on faces of this data", samples.source, wanted, split or "all of it")
     return numbered

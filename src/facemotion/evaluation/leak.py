@@ -124,7 +124,7 @@ def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_],
 
 
 def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str]) -> Samples:
-    """The training part of the data that weights were trained on, or all of it where none is known as that."""
+    """The training part of the data that weights were trained on, or what is neither validation nor test."""
     # of several trainings, one from another, the last has the labels of the weights
     rule = config.trained_on[-1].get("label_rule") if config.trained_on else None
     try:
@@ -135,4 +135,5 @@ def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str])
     try:
         return part_of(training, "train")
     except LookupError:
-        return training
+        others = [own_split(training, name) for name in ("val", "test")]
+        return training.subset(~np.isin(training.splits, [name for name in others if name]))

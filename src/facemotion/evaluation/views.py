@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from facemotion.errors import UnknownNameError, WeightsError
+from facemotion.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,8 +57,6 @@ def probabilities_of(
         result[indices] = np.mean(shown, axis=0)
         if progress is not None:
             progress(len(indices) + start, count)
-    if not np.isfinite(result).all():
-        raise WeightsError("the network gives no numbers (NaN): its weights are damaged, or its training went astray")
     seconds = max(time.monotonic() - started, 1e-9)
     logger.info("%d faces in %.1f s: %.0f a second", count, seconds, count / seconds)
     # float32 rows sum to 1 but for rounding

@@ -36,9 +36,9 @@ class Optimizer:
 class Schedule:
     """How the learning rate goes.
 
-    name: "cosine" (with warmup_epochs before it), "one-cycle", "plateau" (times factor after patience epochs without
-    a better score, then cooldown epochs of rest, never below min_lr), "steps" (times factor at each of the epochs in
-    milestones) or "constant".
+    name: "cosine" (with warmup_epochs before it), "one-cycle", "plateau" (times factor when the validation loss was not
+    lower for more than patience epochs, then cooldown epochs of rest, never below min_lr), "steps" (times factor at
+    each of the epochs in milestones) or "constant".
     """
 
     name: Literal["cosine", "one-cycle", "plateau", "steps", "constant"] = "cosine"
@@ -207,7 +207,7 @@ class Recipe:
             return cls.from_toml((_folder() / f"{source}.toml").read_text("utf-8"), f"{source}.toml")
         path = Path(source)
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except FileNotFoundError:
             hint = "Or give the path of a TOML file."
             raise UnknownNameError("recipe", str(source), cls.names(), hint) from None
@@ -232,7 +232,10 @@ class Recipe:
         return recipe
 
     def override(self, changes: Mapping[str, Any]) -> Self:
-        """The recipe with keys changed: {"epochs": 5, "optimizer.lr": "0.01"}; text is read as TOML if it can be."""
+        """The recipe with keys changed: {"epochs": 5, "optimizer.lr": "0.01"}; text is read as TOML if it can be.
+
+        "none" takes `label_rule` or `dropout` away: TOML has no word for nothing.
+        """
         values = self.to_dict()
         for key, value in changes.items():
             *tables, last = key.split(".")
@@ -241,7 +244,10 @@ class Recipe:
                 table = table.setdefault(name, {})
                 if not isinstance(table, dict):
                     raise RecipeError("not a table", f"override: {key}", got=repr(name))
-            table[last] = parse_value(value) if isinstance(value, str) else value
+            if last in ("label_rule", "dropout") and value == "none":
+                table.pop(last, None)
+            else:
+                table[last] = parse_value(value) if isinstance(value, str) else value
         return self.from_dict(values, "override")
 
     def to_dict(self) -> dict[str, Any]:

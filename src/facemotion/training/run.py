@@ -188,7 +188,7 @@ class Run:
 
     def _told_of(self, samples: Samples) -> dict[str, Any]:
         told: dict[str, Any] = {"data": samples.source, "split": _split(samples), "count": len(samples)}
-        return told | {"label_rule": self._recipe.label_rule, "fingerprint": samples.fingerprint}
+        return told | {"label_rule": samples.label_rule, "fingerprint": samples.fingerprint}
 
     def _save_if_due(self, *, epoch_is_over: bool = False) -> None:
         due = self.history.finished or self._folder.is_due(epoch_is_over=epoch_is_over)
@@ -246,8 +246,9 @@ class Run:
             sampling=recipe.sampling if augmented else "order",
             rank=self._together.rank,
             world_size=self._together.count,
-            # a rest that is too small to give every process a face would leave one of them without a step
-            drop_last=augmented and len(samples) % recipe.batch_size < self._together.count > 1,
+            # a rest of one face has no spread to normalise by, and one too small to give every process a face would
+            # leave one of them without a step
+            drop_last=augmented and len(samples) % recipe.batch_size < max(self._together.count, 2) <= len(samples),
             # other cards can't do all that is done to faces: a Mac's samples no border
             device=self._device if self._device.type == "cuda" else "cpu",
         )

@@ -43,13 +43,14 @@ def training_data(
     with copies on one side. The test part is never touched.
     """
     for part, given in (("training", train), ("validation", val)):
-        if isinstance(given, Samples) and not len(given):
-            raise DataError(f"the {part} part is empty", given.source, "at least one face", "none")
+        if isinstance(given, Samples):
+            _refuse_nothing(given, part)
     whole = read_samples(train, recipe)
     training = _part(whole, "train", "train on")
     _refuse_the_test(training, "train on")
     if val is not None:
         validation = _part(read_samples(val, recipe), "val", "choose the epoch on")
+        _refuse_nothing(validation, "validation")
     elif (own := own_split(whole, "val")) and len(training) < len(whole):
         validation = whole.select(own)
     else:
@@ -71,6 +72,11 @@ def training_data(
             len(validation),
         )
     return training, validation
+
+
+def _refuse_nothing(samples: Samples, part: str) -> None:
+    if not len(samples):
+        raise DataError(f"the {part} part is empty", samples.source, "at least one face of the recipe's labels", "none")
 
 
 def _refuse_the_test(samples: Samples, purpose: str) -> None:

@@ -84,6 +84,11 @@ class Trainer:
                 run = Run(self.recipe, out, self._device, training, validation, together, interrupts, progress)
                 with closing(run), interrupts:
                     return run.go()
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                wanted = "at least 2: this network normalises over the faces of a batch"
+                raise RecipeError("too small a batch", "batch_size", wanted, str(self.recipe.batch_size)) from error
             except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise

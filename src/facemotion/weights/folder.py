@@ -78,6 +78,7 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
     WeightsConfig.from_json(config.to_json(), str(folder / CONFIG))  # what can't be read again is not written
     try:
         keep_other_readme(folder, contents[CARD])
+        _keep_other_weights(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for file, data in contents.items():
             partial = folder / f".{file}.{os.getpid()}.partial"
@@ -99,6 +100,18 @@ def keep_other_readme(folder: Path, new: bytes) -> None:
     there = path.read_bytes()
     if there != new and not is_card(there.decode("utf-8", "replace")):
         raise WeightsError(f"{path} is no card of weights and would be lost: name another folder, or move it away")
+
+
+def _keep_other_weights(folder: Path) -> None:
+    """A WeightsError where files of these names are another library's. Ours have a config, or at least a card."""
+    try:
+        if (folder / CONFIG).exists():
+            read_config(folder)
+        elif (folder / MODEL).exists() and not (folder / CARD).exists():
+            raise ConfigError(f"{folder / MODEL} has no {CONFIG} beside it")
+    except ConfigError as error:
+        lost = f"{folder} holds what would be lost ({error}): name another folder, or move it away"
+        raise WeightsError(lost) from None
 
 
 def _check(path: Path, data: bytes, pin: Pin) -> None:

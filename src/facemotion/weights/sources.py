@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from facemotion.weights.catalogue import Pin, catalogue
 from facemotion.weights.folder import LARGEST_CONFIG, read_config
 from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
 from facemotion.weights.store import locate
+
+logger = logging.getLogger(__name__)
 
 _REPO = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
 
@@ -33,12 +36,18 @@ def resolve(
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
 ) -> Source:
-    """The folder that a source means, fetched if need be: a folder, a catalogue name, or `owner/repo[@revision]`."""
+    """The folder that a source means, fetched if need be: a folder, a catalogue name, or `owner/repo[@revision]`.
+
+    A bare name of the catalogue is that, wherever one works: what lies in the current folder never takes its place.
+    """
     text = os.fspath(source)
     folder = Path(text).expanduser()
-    if text and folder.is_dir():
+    is_name = isinstance(source, str) and text in catalogue().entries
+    if is_name and (folder / CONFIG).is_file():
+        logger.warning("%s is taken for the weights of that name; for the folder here say ./%s", text, text)
+    if text and not is_name and folder.is_dir():
         return Source(text, folder)
-    if folder.is_file():
+    if folder.is_file() and not is_name:
         hint = NO_PICKLES if text.endswith(PICKLES) else "give the folder that holds config.json"
         raise WeightsError(f"{text}: weights are a folder, this is a file; {hint}")
     match = _REPO.fullmatch(text) if isinstance(source, str) else None

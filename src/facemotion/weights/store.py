@@ -14,6 +14,8 @@ from facemotion.weights.catalogue import Entry, Pin, catalogue, sha256_of
 
 logger = logging.getLogger(__name__)
 
+_REINSTALL = "reinstall facemotion"
+
 
 def locate(weights: str | Entry, *, cache_dir: str | Path | None = None, local_files_only: bool = False) -> Path:
     """The verified files of a set of weights of the catalogue: a detector's file, or the folder of emotion weights.
@@ -37,7 +39,8 @@ def locate(weights: str | Entry, *, cache_dir: str | Path | None = None, local_f
         place = place if entry.kind == "detector" else place.parent
     folder = place.parent if entry.kind == "detector" else place
     for filename, pin in entry.files.items():
-        verify(folder / filename, pin, f"move it away, then run `facemotion weights fetch {entry.name}`")
+        fetch = f"move it away, then run `facemotion weights fetch {entry.name}`"
+        verify(folder / filename, pin, fetch if entry.repo else _REINSTALL)
     return place
 
 
@@ -75,7 +78,7 @@ def _folders(entry: Entry, cache_dir: str | Path | None) -> list[Path]:
 def _not_found(entry: Entry, cache_dir: str | Path | None) -> str:
     looked = [f"the package ({entry.folder})"] if entry.folder else []
     if entry.repo is None:
-        return f"{entry.name} is not in {looked[0]}, where it belongs: reinstall facemotion"
+        return f"{entry.name} is not in {looked[0]}, where it belongs: {_REINSTALL}"
     from facemotion.weights import hub
 
     looked += [f"the cache ({hub.cache_folder(cache_dir)})"]

@@ -1,0 +1,15 @@
+"""What the commands share that read faces with labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facemotion.errors import FacemotionError
+
+
+def refuse_within(data: Path, out: Path | None) -> None:
+    """An error where what a command writes would become a class of the class folders that it reads."""
+    from facemotion.data.reading import recognise
+
+    if out and data.is_dir() and out.resolve().is_relative_to(data.resolve()) and recognise(data) == "folders":
+        raise FacemotionError(f"--out {out} lies in the class folders {data} and would become one: name another place")
