@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemotion import read_data
+from facemotion import InputSpec, read_data
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -46,6 +46,25 @@ def test_inspect_says_what_is_there_in_text_json_and_pictures(folders: Path, tmp
     assert found["sizes"] == {"40 x 40": 31}
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("audit.json", "[1]"), ("audit.json", '{"total": 3}'), ("classes.png", ""), ("sheet-sad.png", "")],
+)
+def test_inspect_replaces_nothing_but_an_earlier_audit(folders: Path, tmp_path: Path, name: str, content: str) -> None:
+    out = tmp_path / "audit"
+    out.mkdir()
+    (out / name).write_text(content)
+    refused = run("inspect", folders, "--out", out)
+    assert refused.returncode == 1
+    assert refused.stderr == f"facemotion: {out} holds {name}, which `inspect` did not write: name another folder\n"
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [(name, content)]
+    (out / name).unlink()
+    (out / "notes.txt").write_text("mine")
+    for _ in range(2):
+        assert run("inspect", folders, "--out", out).returncode == 0
+    assert (out / "notes.txt").read_text() == "mine"
+
+
 def test_a_fault_is_one_line_and_exit_1_unless_it_is_to_be_skipped(folders: Path, tmp_path: Path) -> None:
     (folders / "train" / "happy" / "03.png").write_text("text", "utf-8")
     for command in (["inspect", folders], ["prepare", folders, tmp_path / "out"]):
@@ -73,16 +92,50 @@ def test_a_picture_that_breaks_while_it_is_decoded_is_reported_and_the_rest_is_d
     assert run("prepare", folders, tmp_path / "out2", "--skip-bad").returncode == 0
 
 
-def test_prepare_into_new_splits(folders: Path, tmp_path: Path) -> None:
+def test_prepare_divides_the_training_part_alone(folders: Path, tmp_path: Path) -> None:
+    (folders / "val").rename(folders / "test")
     done = run("prepare", folders, tmp_path / "out", "--as", "npy", "--val-share", "0.3", "--size", "32", "--json")
     report = json.loads(done.stdout)
     assert report["faces"] == 31
     samples = read_data(tmp_path / "out")
-    assert set(samples.split_counts()) == {"train", "val"}
+    assert samples.split_counts() == {"test": 11, "train": 14, "val": 6}
+    test = {samples.read(at).tobytes() for at in np.flatnonzero(samples.splits == "test")}
+    assert test == {picture.tobytes() for picture in read_data(folders, split="test").crops(InputSpec(32))[..., 0]}
     assert set(map(tuple, samples.sizes.tolist())) == {(32, 32)}
     assert "31 of 31 pictures" in done.stderr
     again = run("prepare", folders, tmp_path / "out", "--as", "npy", "--val-share", "0.3", "--size", "32")
     assert "31 of them were done before" in again.stdout
+
+
+def test_prepare_makes_no_second_validation_part(folders: Path, tmp_path: Path) -> None:
+    refused = run("prepare", folders, tmp_path / "out", "--val-share", "0.3")
+    assert refused.returncode == 2
+    assert "the data has a validation split already, val: leave the option out" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert run("prepare", folders, tmp_path / "out", "--val-share", "0.3", "--split", "train").returncode == 0
+    assert read_data(tmp_path / "out").split_counts() == {"train": 14, "val": 6}
+
+
+def test_prepare_divides_the_faces_without_a_split_where_others_have_one(folders: Path, tmp_path: Path) -> None:
+    (folders / "val").rename(folders / "b")
+    (folders / "train").rename(folders / "a")
+    refused = run("prepare", folders, tmp_path / "out", "--val-share", "0.3")
+    assert refused.returncode == 2
+    assert "which of a, b is the training part? Name it with --split" in refused.stderr
+    for folder in list((folders / "a").iterdir()):
+        folder.rename(folders / folder.name)
+    (folders / "a").rmdir()
+    assert run("prepare", folders, tmp_path / "out", "--val-share", "0.3", "--as", "npy").returncode == 0
+    assert read_data(tmp_path / "out").split_counts() == {"b": 11, "train": 14, "val": 6}
+
+
+def test_a_part_that_would_be_empty_is_told(folders: Path, tmp_path: Path) -> None:
+    for folder in (folders / "train").iterdir():
+        for picture in sorted(folder.iterdir())[1:]:
+            picture.unlink()
+    done = run("prepare", folders / "train", tmp_path / "out", "--val-share", "0.3")
+    assert done.returncode == 1
+    assert "nothing could be put aside: expected more faces that are no copies of each other, got 3" in done.stderr
 
 
 def test_photos_go_through_a_detector(folders: Path, tmp_path: Path) -> None:

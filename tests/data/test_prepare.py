@@ -147,6 +147,57 @@ def test_a_source_does_not_grow_by_what_is_made_of_it(drawn: Drawn, tmp_path: Pa
             prepare(source, out)
 
 
+@pytest.mark.parametrize(
+    ("layout", "source"), [("npy", "X_train.npy"), ("npy", ""), ("pack", "faces.npz"), ("pack", "")]
+)
+def test_a_source_is_not_replaced_by_what_is_made_of_it(drawn: Drawn, tmp_path: Path, layout: str, source: str) -> None:
+    train = Drawn(drawn.images[:14], drawn.targets[:14], ["train"] * 14)
+    prepare(read_data(train.write_csv(tmp_path / "fer2013.csv")), tmp_path / "set", layout=layout)
+    (tmp_path / "set" / "prepare.jsonl").unlink()
+    before = bytes_of(tmp_path / "set")
+    with pytest.raises(DataError, match="the source lies in the folder for its faces"):
+        prepare(read_data(tmp_path / "set" / source), tmp_path / "set", layout=layout, spec=InputSpec(size=32))
+    assert bytes_of(tmp_path / "set") == before
+    assert not (tmp_path / "set" / "prepare.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"), [("npy", "X_all.npy"), ("npy", "y_test.npy"), ("npy", "labels.json"), ("pack", "faces.npz")]
+)
+def test_what_somebody_has_in_the_folder_is_not_replaced(drawn: Drawn, tmp_path: Path, layout: str, name: str) -> None:
+    source = read_data(drawn.write_folders(tmp_path / "in", splits=False))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("somebody's", "utf-8")
+    with pytest.raises(DataError, match=rf"the folder holds data that this did not write.*got {name}"):
+        prepare(source, tmp_path / "out", layout=layout)
+    assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["somebody's"]
+    (tmp_path / "out" / name).rename(tmp_path / "out" / "notes.txt")
+    assert prepare(source, tmp_path / "out", layout=layout).faces == 28
+
+
+@pytest.mark.parametrize("layout", ["folders", "npy", "pack"])
+def test_a_picture_that_was_mended_is_tried_again(drawn: Drawn, tmp_path: Path, layout: str) -> None:
+    source = drawn.write_folders(tmp_path / "in", splits=False)
+    broken = [source / "sad" / "004.png", source / "happy" / "003.png"]
+    whole = [path.read_bytes() for path in broken]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:300])
+    first = prepare(read_data(source), tmp_path / "out", layout=layout)
+    assert (first.pictures, first.faces, len(first.unreadable)) == (28, 26, 2)
+    journal = (tmp_path / "out" / "prepare.jsonl").read_bytes()
+    prepare(read_data(source), tmp_path / "out", layout=layout)
+    assert (tmp_path / "out" / "prepare.jsonl").read_bytes() == journal, "what is as it was needs no other line"
+    # with a new picture before and behind
+    for name in ("angry/new.png", "surprise/new.png"):
+        Image.fromarray(255 - drawn.images[len(name)]).save(source / name)
+    for path, data in zip(broken, whole, strict=True):
+        path.write_bytes(data)
+        done = prepare(read_data(source), tmp_path / "out", layout=layout)
+    assert (done.pictures, done.faces, done.done_before, done.unreadable) == (30, 30, 29, [])
+    assert prepare(read_data(source), tmp_path / "out", layout=layout).done_before == 30
+    assert {row[:2] for row in as_set(read_data(tmp_path / "out"))} == {row[:2] for row in as_set(read_data(source))}
+
+
 class Stopped(BaseException):
     pass
 

@@ -135,6 +135,19 @@ def test_a_table_of_paths_with_further_columns(drawn: Drawn, tmp_path: Path) -> 
     assert samples.columns["site"].tolist() == [f"site {at % 3}" for at in range(0, 28, 2)]
 
 
+def test_tables_that_excel_separates_by_semicolons(drawn: Drawn, tmp_path: Path) -> None:
+    drawn.write_folders(tmp_path, splits=False)
+    rows = ['angry/000.png;angry;"1,5"', "happy/003.png;Happy;2,5"]
+    (tmp_path / "t.csv").write_text("\r\n".join(["Path;Label;Age", *rows, ""]), "utf-8-sig")
+    samples = read_data(tmp_path / "t.csv")
+    assert samples.counts() == {"angry": 1, "happy": 1}
+    assert samples.columns["age"].tolist() == ["1,5", "2,5"]
+    path = drawn.write_csv(tmp_path / "fer2013.csv")
+    commas = read_data(path)
+    path.write_text(path.read_text("utf-8").replace(",", ";"), "utf-8")
+    assert read_data(path).fingerprint == commas.fingerprint
+
+
 def test_pairs_of_arrays_in_all_the_shapes_people_save(drawn: Drawn, tmp_path: Path) -> None:
     one_hot = np.eye(7)[drawn.targets]
     forms = {
@@ -164,6 +177,42 @@ def test_numbers_that_are_taken_for_fer_s_are_told(
     np.save(tmp_path / "y_train.npy", drawn.targets)
     assert read_data(tmp_path).label(6) == "neutral"
     assert "taken for angry, disgust, fear, happy, sad, surprise, neutral" in caplog.text
+
+
+@pytest.mark.parametrize(("count", "name"), [(7, "fer7"), (8, "ferplus8")])
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_numbers_mean_the_same_in_all_splits(
+    drawn: Drawn, tmp_path: Path, count: int, name: str, one_hot: bool
+) -> None:
+    targets = np.arange(28) % count
+    few = targets < count - 1
+    for split, kept in (("train", ~few | few), ("val", few)):
+        np.save(tmp_path / f"X_{split}.npy", drawn.images[kept])
+        np.save(tmp_path / f"y_{split}.npy", targets[kept])
+    if one_hot:
+        np.save(tmp_path / "y_train.npy", np.eye(count)[targets])
+    # what is no pair of the data says nothing of it
+    np.save(tmp_path / "y_age.npy", np.arange(90))
+    samples = read_data(tmp_path)
+    assert samples.labels == LabelSet.named(name)
+    np.testing.assert_array_equal(samples.select("val").targets, targets[few])
+    assert read_data(tmp_path / "X_val.npy").labels == LabelSet.named(name)
+
+
+def test_words_of_arrays_as_bytes_and_not_all_in_each_split(drawn: Drawn, tmp_path: Path) -> None:
+    words = np.array(CLASSES)[drawn.targets]
+    few = drawn.targets < 5
+    np.save(tmp_path / "X_train.npy", drawn.images)
+    np.save(tmp_path / "y_train.npy", words.astype(np.bytes_))
+    np.save(tmp_path / "X_val.npy", drawn.images[few])
+    np.save(tmp_path / "y_val.npy", words[few])
+    samples = read_data(tmp_path)
+    assert samples.labels == LabelSet.named("fer7")
+    assert samples.select("train").targets.tolist() == drawn.targets.tolist()
+    assert [samples.label(at) for at in np.flatnonzero(samples.splits == "val")] == words[few].tolist()
+    np.save(tmp_path / "y_val.npy", np.array([b"\xff"] * few.sum()))
+    with pytest.raises(DataError, match=r"y_val\.npy: the array can't be read: expected words in UTF-8"):
+        read_data(tmp_path)
 
 
 def test_numbers_of_arrays_mean_what_labels_json_says(drawn: Drawn, tmp_path: Path) -> None:
@@ -244,6 +293,18 @@ def test_an_empty_class_folder(drawn: Drawn, tmp_path: Path) -> None:
     expect_fault(root, "fear", "the class folder is empty: expected pictures, got no file", 24)
 
 
+@pytest.mark.parametrize("splits", [False, True])
+@pytest.mark.parametrize("deep", ["more", "more/still more"])
+def test_a_folder_within_a_class(drawn: Drawn, tmp_path: Path, splits: bool, deep: str) -> None:
+    root = drawn.write_folders(tmp_path, splits=splits)
+    within = (root / "train" if splits else root) / "happy"
+    (within / "empty").mkdir()
+    assert len(read_data(root)) == 28
+    (within / deep).mkdir(parents=True)
+    shutil.move(within / "003.png", within / deep)
+    expect_fault(root, "more", "a folder within a class: expected pictures, in the class folder itself", 27)
+
+
 def test_one_class_only(drawn: Drawn, tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path / "set", splits=False)
     for name in CLASSES[1:]:
@@ -273,6 +334,22 @@ def test_two_spellings_of_one_class(drawn: Drawn, tmp_path: Path) -> None:
     shutil.move(root / "happy" / "003.png", root / "happiness" / "003.png")
     expect_fault(root, "happy", "two spellings of one class: expected 'happiness', got 'happy'", 28)
     assert read_data(root, skip_bad=True).counts()["happy"] == 4
+
+
+def test_two_spellings_of_one_split(drawn: Drawn, tmp_path: Path) -> None:
+    drawn.write_folders(tmp_path, splits=False)
+    names = [("train", "Train", "TRAIN", "val")[at % 4] for at in range(28)]
+    rows = [f"{CLASSES[at % 7]}/{at:03d}.png,{CLASSES[at % 7]},{name}" for at, name in enumerate(names)]
+    table = tmp_path / "faces.csv"
+    table.write_text("\n".join(["path,label,split", *rows]), "utf-8")
+    with pytest.raises(DataError, match=r"disgust/001\.png: two spellings of one split: expected 'train', got 'Train'"):
+        read_data(table)
+    samples = read_data(table, skip_bad=True)
+    assert samples.split_counts() == {"train": 21, "val": 7}
+    assert len(samples.faults) == 2
+    # in memory too
+    with pytest.raises(DataError, match="two spellings of one split"):
+        read_data(samples.with_splits(names), split="train")
 
 
 def test_an_unknown_class_says_the_nearest_name(drawn: Drawn, tmp_path: Path) -> None:
@@ -320,8 +397,8 @@ def test_places_that_hold_nothing_to_read(tmp_path: Path) -> None:
     # whether such a place is there can't even be asked
     with pytest.raises(DataError, match=r"it can't be read|no such file"):
         read_data(tmp_path / ("x" * 5000))
-    (tmp_path / "t.csv").write_text("path;label\na.png;happy\n", "utf-8")
-    with pytest.raises(DataError, match="got a table with the columns 'path;label'"):
+    (tmp_path / "t.csv").write_text("path\tlabel\na.png\thappy\n", "utf-8")
+    with pytest.raises(DataError, match=r"got a table with the columns 'path\\tlabel'"):
         read_data(tmp_path / "t.csv")
 
 
@@ -341,6 +418,9 @@ def test_arrays_that_don_t_belong_together(drawn: Drawn, tmp_path: Path) -> None
         read_data(tmp_path)
     np.save(tmp_path / "y_train.npy", drawn.targets[:-1])
     with pytest.raises(DataError, match="expected 28 rows"):
+        read_data(tmp_path)
+    np.save(tmp_path / "y_train.npy", np.ones((28, 3), np.int64))
+    with pytest.raises(DataError, match=r"expected 28 rows, got \(84,\)"):
         read_data(tmp_path)
     np.save(tmp_path / "y_train.npy", np.array([{}] * 28, object))
     with pytest.raises(DataError, match="without objects"):

@@ -31,6 +31,11 @@ def test_a_split_is_found_by_its_own_name_and_by_what_it_is_usually_called(sampl
         samples.select("PublikTest")
 
 
+def test_a_split_s_exact_name_comes_first(samples: Samples) -> None:
+    several = samples.with_splits(["train"] * 7 + ["Train"] * 7 + ["TRAIN"] * 14)
+    assert [several.find_split(name) for name in ("train", "Train", "TRAIN")] == ["train", "Train", "TRAIN"]
+
+
 def test_several_splits_are_selected_at_once(samples: Samples) -> None:
     both = samples.select("PrivateTest/val")
     assert set(both.splits) == {"PublicTest", "PrivateTest"}

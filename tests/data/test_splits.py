@@ -28,13 +28,48 @@ def numbered(targets: list[int]) -> Samples:
     st.integers(0, 9),
 )
 def test_no_group_is_on_both_sides_and_the_share_holds(rows: list[tuple[int, int]], share: float, seed: int) -> None:
-    targets, groups = zip(*rows, strict=True)
-    split = split_samples(numbered(list(targets)), share, seed, groups=groups)
-    sides = {(group, side) for group, side in zip(groups, split.splits, strict=True)}
-    assert len(sides) == len(set(groups))
-    wanted = np.rint(np.bincount(targets, minlength=7) * share)
-    got = np.bincount(np.array(targets)[split.splits == "val"], minlength=7)
-    assert (got <= np.maximum(wanted, 1)).all()
+    targets, groups = map(np.array, zip(*rows, strict=True))
+    counts = np.bincount(targets, minlength=7)
+    wanted = np.maximum(np.rint(counts * share), np.minimum(counts // 2, 1))
+    try:
+        split = split_samples(numbered(targets.tolist()), share, seed, groups=groups)
+        aside = split.splits == "val"
+    except DataError:
+        aside = np.zeros(len(targets), bool)
+    got = np.bincount(targets[aside], minlength=7)
+    assert len(set(zip(groups, aside, strict=True))) == len(set(groups))
+    assert (got < np.maximum(counts, 1)).all(), "every class has a face to train on"
+    # beyond the share only as far as it is nearer to it, and no group that is left would bring it nearer yet
+    off = np.abs(wanted - got).sum()
+    assert off <= wanted.sum()
+    for group in set(groups[~aside]):
+        more = got + np.bincount(targets[groups == group], minlength=7)
+        assert np.abs(wanted - more).sum() >= off or (more >= counts)[more > got].any()
+
+
+@pytest.mark.parametrize(("persons", "least", "most"), [(4, 40, 60), (5, 30, 50), (10, 30, 50)])
+def test_a_few_persons_are_shared_out(persons: int, least: int, most: int) -> None:
+    random = np.random.default_rng(persons)
+    for seed in range(5):
+        samples = numbered(random.integers(0, 7, 200).tolist())
+        split = split_samples(samples, 0.2, seed, groups=random.permutation(200) % persons)
+        assert least <= (split.splits == "val").sum() <= most
+
+
+def test_groups_of_which_none_can_be_put_aside_are_told() -> None:
+    targets = [0, 1] * 20
+    with pytest.raises(DataError, match=r"no group could be put aside: expected more groups.*got 2 groups"):
+        split_samples(numbered(targets), groups=[0] * 20 + [1] * 20)
+    with pytest.raises(DataError, match="none of which has all of a class"):
+        split_samples(numbered(targets), 0.5, groups=targets)
+
+
+def test_copies_never_go_beyond_the_share() -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (20, 48, 48), np.uint8)
+    # a fifth of a hundred are 20, so no two of these groups of 11 to 13 copies
+    copies = np.repeat(np.arange(8), [11, 12, 13, 12, 11, 13, 14, 14])
+    split = split_samples(Samples.from_arrays(faces[copies], [0] * 100, "fer7"))
+    assert 11 <= (split.splits == "val").sum() <= 14
 
 
 def test_a_class_is_shared_out_to_the_sample() -> None:

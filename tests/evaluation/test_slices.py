@@ -113,6 +113,20 @@ def test_columns_of_the_data_and_of_a_table_beside_it(table: Path, tmp_path: Pat
     assert slice_columns(samples, str(path))["age"].tolist() == ["", "young", ""]
 
 
+@pytest.mark.parametrize("name", ["file", "image", "img_path", "File_Name"])
+def test_joined_by_a_path_of_any_usual_name(table: Path, name: str) -> None:
+    path = table.with_name("groups.csv")
+    path.write_text(f"{name};age\nfaces/0.png;young\nfaces/5.png;over 30,5\n")
+    assert slice_columns(read_data(table), path)["age"].tolist() == ["young", "", "", "", "", "over 30,5"]
+
+
+def test_columns_of_arrays_in_any_spelling() -> None:
+    images = np.zeros((2, 8, 8), np.uint8)
+    samples = Samples.from_arrays(images, [0, 1], ("happy", "sad"), columns={"Age": [30, 60]})
+    for name in ("Age", "age"):
+        assert slice_columns(samples, [name])["age"].tolist() == ["30", "60"]
+
+
 def test_joined_by_row(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (5, 8, 8), np.uint8)
     samples = Samples.from_arrays(images, [0, 1, 0, 1, 0], ("happy", "sad")).subset([4, 1])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facemotion.cli.progress import Progress
+from facemotion.errors import DataError, FacemotionError
 
 if TYPE_CHECKING:
     from facemotion.data.prepare import Photos, Preparation
@@ -21,6 +22,8 @@ _FORMATS = click.Choice(["folders", "fer2013", "csv", "npy", "pack"])
 _RULES = click.Choice(["majority", "plurality", "all", "soft"])
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 _SHOWN = 10
+# what `inspect` writes, beside a sheet a class
+_AUDIT, _CHART = "audit.json", "classes.png"
 
 
 class _Range(click.FloatRange):
@@ -65,14 +68,30 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
     from facemotion.data.audit import inspect as audit_of
     from facemotion.data.audit_text import describe
 
+    if out is not None:
+        _refuse_to_replace(out)
     samples = _read(source, skip_bad, **reading)
     with Progress() as progress:
         audit = audit_of(samples, skip_bad=skip_bad, progress=progress)
     click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else describe(audit))
     if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        # first: it is what tells that the pictures are ours
+        (out / _AUDIT).write_text(json.dumps(audit.to_dict(), indent=2) + "\n", "utf-8")
         _draw(audit.samples, audit.counts, out)
-        (out / "audit.json").write_text(json.dumps(audit.to_dict(), indent=2) + "\n", "utf-8")
         click.echo(f"a chart and contact sheets are in {out}", err=True)
+
+
+def _refuse_to_replace(out: Path) -> None:
+    """An error where files that would be written are there already, and no earlier audit is."""
+    found = sorted(path.name for name in (_AUDIT, _CHART, "sheet-*.png") for path in out.glob(name))
+    try:
+        earlier = json.loads((out / _AUDIT).read_text("utf-8"))
+        ours = isinstance(earlier, dict) and {"total", "counts", "copies"} <= earlier.keys()
+    except (OSError, ValueError):
+        ours = False
+    if found and not ours:
+        raise FacemotionError(f"{out} holds {', '.join(found)}, which `inspect` did not write: name another folder")
 
 
 def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> None:
@@ -80,8 +99,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     from facemotion.data.sheets import bar_chart, contact_sheet
     from facemotion.images import write_png
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_png(out / "classes.png", bar_chart(counts))
+    write_png(out / _CHART, bar_chart(counts))
     for index, label in enumerate(samples.labels):
         part = samples.subset(samples.targets == index)
         if len(part):
@@ -122,8 +140,12 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     help="What is kept of a picture with several faces.",
 )
 @click.option("--every", type=_Range(min=0), default=1.0, show_default=True, help="Seconds between frames.")
-@click.option("--val-share", type=_Range(0, 1, min_open=True, max_open=True), help="New splits train, val.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the new splits.")
+@click.option(
+    "--val-share",
+    type=_Range(0, 1, min_open=True, max_open=True),
+    help="Put this share of the training part aside, as the split val.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is put aside.")
 @_AS_JSON
 def prepare(
     source: Path,
@@ -144,13 +166,12 @@ def prepare(
 ) -> int:
     """Write the faces of SOURCE into the folder OUT, in one size and colour; run again it goes on where it stopped."""
     from facemotion.data.prepare import prepare as write_faces
-    from facemotion.data.splits import split_samples
     from facemotion.inputs import InputSpec
 
     found: Samples | Photos
     if detector is None:
         samples = _read(source, skip_bad, **reading)
-        found = samples if val_share is None else split_samples(samples, val_share, seed)
+        found = samples if val_share is None else _divide(samples, val_share, seed)
     elif val_share is not None:
         raise click.UsageError("--val-share splits faces, not photos: prepare them first, then prepare the result")
     else:
@@ -172,6 +193,32 @@ def prepare(
         )
     click.echo(json.dumps(done.to_dict() | {"faults": faults}, indent=2) if as_json else _describe(done, faults))
     return 1 if done.unreadable and not skip_bad else 0
+
+
+def _divide(samples: Samples, val_share: float, seed: int) -> Samples:
+    """The samples with their training part divided into train and val; the data's other splits stay as they are."""
+    from facemotion.data.splits import split_samples
+    from facemotion.evaluation.reading import own_split
+
+    names = list(samples.split_counts())
+    if len(names) < 2:
+        divided = split_samples(samples, val_share, seed)
+    elif own := own_split(samples, "val"):
+        wanted = "leave the option out, or name with --split the part to divide"
+        raise click.UsageError(f"--val-share: the data has a validation split already, {own}: {wanted}")
+    else:
+        # where others are marked, the faces without a split are the training part
+        training = samples.splits == (own_split(samples, "train") or "")
+        if not training.any():
+            found = ", ".join(names)
+            raise click.UsageError(f"--val-share: which of {found} is the training part? Name it with --split")
+        splits = samples.splits.astype(object)
+        splits[training] = split_samples(samples.subset(training), val_share, seed).splits
+        divided = samples.with_splits(splits)
+    if "val" not in divided.split_counts():
+        wanted = "more faces that are no copies of each other"
+        raise DataError("nothing could be put aside", samples.source, wanted, f"{len(samples)}")
+    return divided
 
 
 def _read(

@@ -48,6 +48,10 @@ def read_arrays(source: Path, labels: LabelSet | None, label_rule: str | None, f
         raise DataError(f"label rule {label_rule!r} needs votes", str(folder / _VOTES), "a file", "none")
     files = sorted(folder.glob("X_*.npy")) if source.is_dir() else [source]
     parts = [_read_pair(file, labels, faults) for file in files]
+    if any(part.labels != parts[0].labels for part in parts) and all(part.labels.emotions for part in parts):
+        # words, of which not every file has all
+        wanted, _ = match_classes({label: str(source) for part in parts for label in part.labels}, None, faults)
+        parts = [renumber(part, wanted, faults) for part in parts]
     return replace(Samples.concat(parts), source=str(source)) if len(parts) > 1 else parts[0]
 
 
@@ -81,17 +85,13 @@ def _read_images(folder: Path, labels: LabelSet | None, label_rule: str | None, 
 
 def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Faults, splits: Any) -> Samples:
     images = _as_pictures(_load(file), file)
-    values = _same_length(_load(targets_file), len(images), targets_file)
-    if values.ndim == 2 and values.shape[1] > 1 and (values.sum(axis=1) == 1).all():
-        known = labels or _labels_beside(file, values.shape[1])
-        values = values.argmax(axis=1)
-    else:
-        values = values.reshape(-1)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            first = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DataError("wrong label", f"{targets_file}: item {first}", "a whole number", str(values[first]))
-        known = labels or _labels_beside(file, None if values.dtype.kind in "US" else int(values.max(initial=0)) + 1)
-    if values.dtype.kind in "US":
+    values = _load_words_or_numbers(targets_file)
+    values = values.argmax(axis=1) if _is_one_hot(values) else values.reshape(-1)
+    values = _same_length(values, len(images), targets_file)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        first = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise DataError("wrong label", f"{targets_file}: item {first}", "a whole number", str(values[first]))
+    if values.dtype.kind == "U":
         places = {
             str(word): f"{targets_file}: item {at}"
             for word, at in zip(*np.unique(values, return_index=True), strict=True)
@@ -99,32 +99,63 @@ def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Fault
         known, position = match_classes(places, labels, faults)
         targets = np.array([position.get(str(word), -1) for word in values], np.int64)
     elif values.dtype.kind in "iu" or (values.dtype.kind == "f" and (values == values.round()).all()):
+        known = labels or _labels_beside(targets_file)
         targets = values.astype(np.int64)
     else:
         raise DataError("wrong labels", str(targets_file), "whole numbers, one-hot rows or names", str(values.dtype))
     wrong = np.flatnonzero((targets < 0) | (targets >= len(known)))
     for index in wrong:
-        if values.dtype.kind not in "US":  # an unknown name is a fault already
+        if values.dtype.kind != "U":  # an unknown name is a fault already
             faults.add("wrong label", f"{targets_file}: item {index}", f"0 to {len(known) - 1}", str(values[index]))
     good = np.setdiff1d(np.arange(len(images)), wrong)
     return Samples(ArrayPictures(images, str(file)), good, known, targets[good], splits(len(images))[good], str(file))
 
 
-def _labels_beside(file: Path, count: int | None) -> LabelSet:
-    """The labels of numbers: labels.json beside the file; without it, seven or eight are taken for FER's."""
+def _is_one_hot(values: NDArray[Any]) -> bool:
+    several = values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "biuf"
+    return several and bool((values.sum(axis=1) == 1).all())
+
+
+def _load_words_or_numbers(file: Path) -> NDArray[Any]:
+    """An array of labels; words as bytes, as HDF5 and R save them, become text."""
+    values = _load(file)
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("the array can't be read", str(file), "words in UTF-8", str(error)) from error
+
+
+def _count_labels(targets_file: Path) -> int:
+    """How many labels the numbers in a file speak of; no split need have all of them, so the others are asked too."""
+    splits = [file.stem.removeprefix("X_") for file in targets_file.parent.glob("X_*.npy")]
+    pairs = [file for split in splits if (file := targets_file.with_name(f"y_{split}.npy")).is_file()]
+    count = 1
+    for file in pairs if targets_file in pairs else [targets_file]:
+        values = _load(file)
+        if _is_one_hot(values):
+            count = max(count, values.shape[1])
+        elif values.dtype.kind in "iuf":
+            count = max(count, int(np.nan_to_num(values, posinf=0, neginf=0).max(initial=0)) + 1)
+    return count
+
+
+def _labels_beside(file: Path) -> LabelSet:
+    """The labels of numbers: labels.json beside their file; without it, seven or eight are taken for FER's."""
     names = file.with_name(LABELS)
     if names.is_file():
         try:
             return LabelSet(tuple(json.loads(names.read_text("utf-8"))))
         except (ValueError, TypeError) as error:
             raise DataError("wrong labels", str(names), "a JSON list of words", str(error)) from error
-    usual = {7: "fer7", 8: "ferplus8"}.get(count or 7)
+    count = _count_labels(file)
+    usual = {7: "fer7", 8: "ferplus8"}.get(count)
     if usual is None:
         hint = f"labels=[...] or {LABELS} beside it"
-        raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {(count or 1) - 1}")
-    if count is not None:
-        order = ", ".join(LabelSet.named(usual))
-        log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, order, LABELS)
+        raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {count - 1}")
+    order = ", ".join(LabelSet.named(usual))
+    log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, order, LABELS)
     return LabelSet.named(usual)
 
 

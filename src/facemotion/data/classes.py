@@ -39,6 +39,32 @@ def match_classes(
     return label_set, {spelling: label_set.index(label) for spelling, label in label_of.items()}
 
 
+def match_words(
+    spellings: Mapping[str, str], labels: LabelSet | None, numbering: LabelSet, faults: Faults
+) -> tuple[LabelSet, dict[str, int]]:
+    """`match_classes` for words that may be numbers: one that is a label itself means that, others are positions.
+
+    numbering: what the numbers are positions in.
+    """
+    by_position = {word: numbered_label(word, numbering) for word in spellings}
+    places: dict[str, str] = {}
+    for word, place in spellings.items():
+        label = by_position[word] or word
+        if label != word and label.isdecimal() and label in spellings:
+            faults.add("two spellings of one class", place, repr(label), repr(word))
+        places.setdefault(label, place)
+    label_set, position = match_classes(places, labels, faults)
+    known = {word: position.get(label or word) for word, label in by_position.items()}
+    return label_set, {word: at for word, at in known.items() if at is not None}
+
+
+def numbered_label(word: str, numbering: LabelSet) -> str | None:
+    """The label at the position that a word names; None where it names none, or is a label itself."""
+    if not word.isdecimal() or word in numbering:
+        return None
+    return {str(at): label for at, label in enumerate(numbering)}.get(word.lstrip("0") or "0")
+
+
 def renumber(samples: Samples, labels: LabelSet, faults: Faults) -> Samples:
     """The samples with the user's labels, which must have every label that occurs."""
     used = {label: samples.source for label, count in samples.counts().items() if count}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_classes, renumber
+from facemotion.data.classes import match_words, numbered_label, renumber
+from facemotion.data.csv_files import csv_rows, header_of
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import ArrayPictures, PictureSpool
 from facemotion.data.samples import Samples
@@ -24,15 +25,6 @@ VOTES = "fer2013new.csv"
 WITH_USAGE = ("fer2013.csv", "icml_face_data.csv")
 _TRAIN, _TEST, _TEST_LABELS = "train.csv", "test.csv", "test_with_emotions.csv"
 _PIXEL = {str(value): value for value in range(256)}
-
-
-def header_of(path: Path) -> list[str]:
-    """The names of a CSV's columns, lower case; [] where it has none."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [name.strip().lower() for name in next(csv.reader(file), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
 
 
 def holds_pixels(path: Path) -> bool:
@@ -155,7 +147,7 @@ def _rows(path: Path, needed: tuple[str, ...], faults: Faults) -> Iterator[tuple
     number = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv_rows(file)
             names = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in needed if name not in names]
             if missing:
@@ -216,20 +208,17 @@ def _match_words(
 ) -> tuple[LabelSet, dict[str, int]]:
     """The label set, and the position of every word of the column emotion: a number or a name.
 
-    Numbers are the challenge's own, unless the user's set has other labels than these: then they are positions in it.
+    Numbers are the challenge's own, unless the user's set has other labels than these: then they are positions in it,
+    where they are no labels of it themselves.
     """
     first: dict[str, str] = {}
     for word, number in zip(words, numbers, strict=True):
         first.setdefault(word, f"{path}: row {number}")
     numbering = labels if labels is not None and any(label not in FER7 for label in labels) else FER7
-    named: dict[str, str] = {}
+    known: dict[str, str] = {}
     for word, place in first.items():
-        if not word.isdecimal():
-            named[word] = place
-        elif int(word) >= len(numbering):
+        if word.isdecimal() and word not in numbering and numbered_label(word, numbering) is None:
             faults.add("wrong emotion", place, f"0 to {len(numbering) - 1} or a name", repr(word))
-    decimal = {word: numbering[int(word)] for word in first if word.isdecimal() and int(word) < len(numbering)}
-    places = named | {label: first[word] for word, label in decimal.items()}
-    label_set, position = match_classes(places, labels or FER7, faults)
-    by_number = {word: position[label] for word, label in decimal.items() if label in position}
-    return label_set, {word: position[word] for word in named if word in position} | by_number
+        else:
+            known[word] = place
+    return match_words(known, labels or FER7, numbering, faults)

@@ -58,6 +58,9 @@ def list_files(
         files = files_in(folder)
         if not files:
             faults.add("the class folder is empty", str(folder), "pictures", "no file")
+        for inner in _folders(folder):
+            if files_in(inner) or holds_classes(inner):
+                faults.add("a folder within a class", str(inner), "pictures, in the class folder itself", "a folder")
         if folder.name in position:
             paths += files
             targets += [position[folder.name]] * len(files)

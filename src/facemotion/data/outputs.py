@@ -59,6 +59,7 @@ class Journal:
         if path.exists() and b"\n" in path.read_bytes():
             self._read(settings)
         else:
+            _refuse_to_replace(path.parent, settings["layout"])
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(settings) + "\n", "utf-8")
         self._file = path.open("a", encoding="utf-8")
@@ -69,7 +70,8 @@ class Journal:
         whole = data[: data.rfind(b"\n") + 1]
         try:
             first, *lines = (json.loads(line) for line in whole.splitlines())
-            self.entries = {line["item"]: Entry(**line) for line in lines}
+            for line in lines:
+                self._enter(Entry(**line))
         except (ValueError, TypeError, KeyError) as error:
             got = f"{type(error).__name__}: {error}"
             raise DataError("the journal can't be read", str(self.path), "what prepare wrote", got) from error
@@ -96,10 +98,24 @@ class Journal:
         }
         self._file.write(json.dumps(values) + "\n")
         self._file.flush()
+        self._enter(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        """The newer line of an item wins, and has its place: that is where its faces are in an array."""
+        self.entries.pop(entry.item, None)
         self.entries[entry.item] = entry
 
     def close(self) -> None:
         self._file.close()
+
+
+def _refuse_to_replace(out: Path, layout: Layout) -> None:
+    """A DataError where a folder without a journal has arrays or a pack: they are somebody's, and none of ours."""
+    names = {"npy": ("X_*.npy", "y_*.npy", LABELS), "pack": (PACK,), "folders": ()}[layout]
+    found = sorted(path.name for name in names for path in out.glob(name))
+    if found:
+        what = "the folder holds data that this did not write; name another"
+        raise DataError(what, str(out), f"none without a {JOURNAL}", ", ".join(found))
 
 
 class FolderOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,13 +69,16 @@ def read_pack(source: Path) -> Samples:
         if meta["version"] != _VERSION:
             raise DataError("a pack of another version", str(path), f"version {_VERSION}", str(meta["version"]))
         labels = LabelSet(tuple(meta["labels"]))
-        images = arrays.pop("images")
+        images, splits = arrays.pop("images"), arrays.pop("splits")
+        # damaged names are no text that Python can work on
+        if splits.dtype.kind != "U" or np.ascontiguousarray(splits).view(np.uint32).max(initial=0) > sys.maxunicode:
+            raise ValueError("splits without a name")
         return Samples(
             PackedPictures(images, str(path), arrays.pop("origins")),
             np.arange(len(images)),
             labels,
             arrays.pop("targets"),
-            arrays.pop("splits"),
+            splits,
             str(path),
             arrays.pop("soft", None),
             {name.removeprefix(_COLUMN): array for name, array in arrays.items()},

@@ -37,7 +37,8 @@ Several = Literal["largest", "all", "skip"]
 class Preparation:
     """What `prepare` did. The lists hold places within the source; `unreadable` says why too.
 
-    pictures: how many pictures and clips there are; faces: that came of them; done_before: pictures of an earlier run.
+    pictures: how many pictures and clips there are; faces: that came of them; done_before: pictures that an
+    earlier run could read.
     """
 
     out: str
@@ -110,26 +111,27 @@ def prepare(
     if layout != "folders" and source.labels is None:
         raise DataError("faces without labels go into folders alone", source.source, "class folders", "none")
     folder = Path(out)
-    if Path(source.source).is_dir() and folder.resolve().is_relative_to(Path(source.source).resolve()):
-        raise DataError("the faces would become part of the source", str(folder), "a folder elsewhere", source.source)
+    _refuse_to_mix(Path(source.source), folder)
     journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
     try:
-        done = list(journal.entries.values())
+        done = [entry for entry in journal.entries.values() if entry.status != "unreadable"]
         output: Output = FolderOutput(folder, source.labels)
         if layout != "folders" and source.labels is not None:
             rule = source.label_rule if isinstance(source, Samples) else None
             output = ArrayOutput(folder, layout, source.labels, rule, spec, done)
         count = len(source.paths) if isinstance(source, Photos) else len(source)
-        if done:
+        if journal.entries:
             # all of them before anything is written: going on with other splits would put copies on both sides
             for item in _items(source, read_clip, every):
                 journal.check(item.entry)
         for number, item in enumerate(_items(source, read_clip, every), start=1):
-            if item.entry.item not in journal.entries:
+            # what could not be read may have been mended since
+            if item.entry.item not in journal.entries or journal.entries[item.entry.item].status == "unreadable":
                 entry, faces = _process(item, spec, detect, several)
                 if entry.faces:
                     output.write(entry.item, entry.split, entry.label, faces)
-                journal.add(entry)
+                if entry != journal.entries.get(entry.item):
+                    journal.add(entry)
             if progress is not None:
                 progress(number, count)
         entries = list(journal.entries.values())
@@ -145,6 +147,15 @@ def prepare(
         [entry.item for entry in entries if entry.status == "several"],
         [f"{entry.item}: {entry.reason}" for entry in entries if entry.status == "unreadable"],
     )
+
+
+def _refuse_to_mix(source: Path, out: Path) -> None:
+    """A DataError where the source would grow by what is made of it, or lie among it."""
+    source, folder = source.resolve(), out.resolve()
+    if source.is_dir() and folder.is_relative_to(source):
+        raise DataError("the faces would become part of the source", str(out), "a folder elsewhere", str(source))
+    if source.is_file() and source.is_relative_to(folder):
+        raise DataError("the source lies in the folder for its faces", str(out), "a folder elsewhere", str(source))
 
 
 @dataclass(frozen=True)

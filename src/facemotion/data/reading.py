@@ -11,8 +11,9 @@ import numpy as np
 
 from facemotion.data.arrays import holds_arrays, read_arrays
 from facemotion.data.classes import renumber
+from facemotion.data.csv_files import header_of
 from facemotion.data.faults import Faults
-from facemotion.data.fer2013 import header_of, holds_pixels, read_fer2013
+from facemotion.data.fer2013 import holds_pixels, read_fer2013
 from facemotion.data.folder import holds_classes, read_folder
 from facemotion.data.pack import holds_pack, read_pack
 from facemotion.data.samples import Samples
@@ -70,6 +71,7 @@ def read_data(
             _require_two_classes(samples, faults)
     if not len(samples):
         raise DataError("no usable face in it", samples.source, "at least one", f"none, and {len(faults.found)} faults")
+    samples = _with_one_spelling(samples, faults)
     samples = replace(samples, faults=(*samples.faults, *faults.found)) if faults.found else samples
     return samples if split is None else samples.select(split)
 
@@ -123,6 +125,19 @@ def _require_two_classes(samples: Samples, faults: Faults) -> None:
     used = np.unique(samples.targets)
     if len(used) < 2:
         faults.add("one class only", samples.source, "two or more", repr(samples.labels[int(used[0])]))
+
+
+def _with_one_spelling(samples: Samples, faults: Faults) -> Samples:
+    """The samples with each split under one name: of train and Train one alone would be trained on."""
+    first: dict[str, str] = {}
+    for name in samples.split_counts():
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            place = samples.place(int(np.argmax(samples.splits == name)))
+            faults.add("two spellings of one split", place, repr(other), repr(name))
+    if len(first) == len(samples.split_counts()):
+        return samples
+    return samples.with_splits([first[name.lower()] for name in samples.splits.tolist()])
 
 
 def _describe(path: Path) -> str:

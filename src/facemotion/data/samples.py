@@ -78,7 +78,10 @@ class Samples:
         columns: Mapping[str, Sequence[Any]] | None = None,
         source: str = "arrays",
     ) -> Self:
-        """Samples from uint8 pictures in memory, (n, H, W) or (n, H, W, 3), and the position of each one's label."""
+        """Samples from uint8 pictures in memory, (n, H, W) or (n, H, W, 3), and the position of each one's label.
+
+        columns: further columns, whose names become lower case, as those of a table do.
+        """
         if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
             wanted = "uint8 of shape (n, height, width) or (n, height, width, 3)"
             raise DataError("wrong images", source, wanted, f"{images.dtype} of shape {images.shape}")
@@ -89,7 +92,7 @@ class Samples:
             np.asarray(targets, np.int64),
             np.array([""] * len(images) if splits is None else splits, np.str_),
             source,
-            columns={name: np.array([str(value) for value in values]) for name, values in (columns or {}).items()},
+            columns={name.lower(): np.array(list(map(str, values))) for name, values in (columns or {}).items()},
         )
 
     def __len__(self) -> int:
@@ -139,6 +142,8 @@ class Samples:
     def find_split(self, name: str) -> str:
         """The data's own name of a split: "train" finds Training, "val" finds PublicTest, "test" finds PrivateTest."""
         names = [split for split in self.split_counts() if split]
+        if name in names:
+            return name
         by_key = {split.lower(): split for split in names}
         aliases = next((group for group in _SPLIT_ALIASES if name.lower() in group), ())
         for key in (name.lower(), *aliases):

@@ -31,6 +31,8 @@ def split_samples(
     A picture and the seed decide on which side it is, so it stays there, but for a few at the edge of the share, in
     whatever company: with some classes left out, or with more pictures. No group sits on both sides; without `groups`
     these are the copies of a picture, near ones too. A column can be one as well: `groups=samples.columns["person"]`.
+    Groups of your own may go a little beyond the share, where that is nearer to it than to stay below. A DataError
+    where none of them can be put aside.
     """
     if not 0 < share < 1:
         raise ValueError(f"share: expected a number between 0 and 1, got {share!r}")
@@ -41,7 +43,11 @@ def split_samples(
     marks = [each.hex() for each in samples.digests.tolist()] if groups is None else map(str, given.tolist())
     # what a group is drawn by: its name, or the least of its pictures' hashes, which comes last here
     keys = dict(sorted(zip(member.tolist(), marks, strict=True), reverse=True))
-    aside = _choose(samples, member, share, np.array([_draw(keys[group], seed) for group in range(len(keys))]))
+    draws = np.array([_draw(keys[group], seed) for group in range(len(keys))])
+    aside = _choose(samples, member, share, draws, beyond=groups is not None)
+    if groups is not None and not aside.any():
+        wanted = "more groups, or smaller ones, none of which has all of a class"
+        raise DataError("no group could be put aside", samples.source, wanted, f"{len(keys)} groups")
     return samples.with_splits(np.where(aside, names[1], names[0]))
 
 
@@ -50,8 +56,13 @@ def _draw(key: str, seed: int) -> float:
     return int.from_bytes(hashlib.blake2b(f"{seed} {key}".encode(), digest_size=8).digest()) / 2**64
 
 
-def _choose(samples: Samples, member: NDArray[np.int64], share: float, draws: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which samples are put aside: groups whose draw is below the share, large ones first, then by draw to fill up."""
+def _choose(
+    samples: Samples, member: NDArray[np.int64], share: float, draws: NDArray[np.float64], beyond: bool
+) -> NDArray[np.bool_]:
+    """Which samples are put aside: groups whose draw is below the share, large ones first, then by draw to fill up.
+
+    beyond: groups that fit no more come in the end where all classes together are nearer to the share with them.
+    """
     counts = np.bincount(samples.targets, minlength=len(samples.labels))
     # every class that can has a sample on both sides
     missing = np.clip(np.rint(counts * share), np.minimum(counts // 2, 1), np.maximum(counts - 1, 0)).astype(np.int64)
@@ -59,12 +70,20 @@ def _choose(samples: Samples, member: NDArray[np.int64], share: float, draws: ND
     groups = np.split(order, np.flatnonzero(np.diff(member[order])) + 1) if len(order) else []
     below = draws < share
     turn = sorted(range(len(groups)), key=lambda each: (not below[each], -len(groups[each]) * below[each], draws[each]))
+    needs = [np.bincount(samples.targets[group], minlength=len(counts)) for group in groups]
     aside = np.zeros(len(samples), bool)
-    for group in (groups[each] for each in turn):
-        needs = np.bincount(samples.targets[group], minlength=len(counts))
-        if (needs <= missing).all():
-            aside[group] = True
-            missing -= needs
+    stay = counts.copy()
+    for going_beyond in (False, True) if beyond else (False,):
+        for each in turn:
+            if going_beyond:
+                nearer = np.abs(missing - needs[each]).sum() < np.abs(missing).sum()
+                fits = nearer and ((needs[each] < stay) | (needs[each] == 0)).all()
+            else:
+                fits = (needs[each] <= missing).all()
+            if fits and not aside[groups[each][0]]:
+                aside[groups[each]] = True
+                missing -= needs[each]
+                stay -= needs[each]
     return aside
 
 

@@ -7,35 +7,34 @@ from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_classes
+from facemotion.data.classes import match_classes, match_words
+from facemotion.data.csv_files import PATH_NAMES, csv_rows, header_of
 from facemotion.data.faults import Faults
-from facemotion.data.fer2013 import header_of
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
 from facemotion.labels import LabelSet
 
-_PATH = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
 _LABEL = ("label", "emotion", "class", "expression", "target")
 _SPLIT = ("split", "usage", "subset", "set", "partition")
 
 
 def holds_paths(path: Path) -> bool:
     """Whether a file is a CSV with a column of paths."""
-    return path.suffix.lower() == ".csv" and path.is_file() and any(name in _PATH for name in header_of(path))
+    return path.suffix.lower() == ".csv" and path.is_file() and any(name in PATH_NAMES for name in header_of(path))
 
 
 def read_table(source: Path, labels: LabelSet | None, faults: Faults) -> Samples:
     """The samples of a CSV with the columns path and label, and split where it has one. Paths start at its folder."""
     names = header_of(source)
-    path_at = _position(names, _PATH, source, "path")
+    path_at = _position(names, PATH_NAMES, source, "path")
     label_at = _position(names, _LABEL, source, "label")
     split_at = next((names.index(name) for name in _SPLIT if name in names), None)
     numbers: list[int] = []
     rows: list[list[str]] = []
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv_rows(file)
             next(reader)
             for number, fields in enumerate(reader, start=2):
                 if fields and len(fields) != len(names):
@@ -51,9 +50,10 @@ def read_table(source: Path, labels: LabelSet | None, faults: Faults) -> Samples
     spellings: dict[str, str] = {}
     for number, row in zip(numbers, rows, strict=True):
         spellings.setdefault(row[label_at], f"{source}: row {number}")
-    label_set, position = match_classes(_named(spellings, labels), labels, faults)
-    if labels is not None:
-        position |= {str(index): index for index in range(len(labels)) if str(index) in spellings}
+    if labels is None:  # nothing says what numbers would mean
+        label_set, position = match_classes(spellings, None, faults)
+    else:
+        label_set, position = match_words(spellings, labels, labels, faults)
     known = [index for index, row in enumerate(rows) if row[label_at] in position]
     files = [source.parent / rows[index][path_at] for index in known]
     places = [f"{source}: row {numbers[index]} ({rows[index][path_at]})" for index in known]
@@ -69,13 +69,6 @@ def read_table(source: Path, labels: LabelSet | None, faults: Faults) -> Samples
         str(source),
         columns={names[at]: np.array([row[at] for row in kept], np.str_) for at in spare},
     )
-
-
-def _named(spellings: dict[str, str], labels: LabelSet | None) -> dict[str, str]:
-    """The labels that are names; numbers are positions in the user's own set, and nothing without one."""
-    if labels is None:
-        return spellings
-    return {word: place for word, place in spellings.items() if not (word.isdecimal() and int(word) < len(labels))}
 
 
 def _position(names: list[str], wanted: tuple[str, ...], source: Path, kind: str) -> int:

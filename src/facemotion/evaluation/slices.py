@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import hypergeom
 
+from facemotion.data.csv_files import PATH_NAMES, csv_rows
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 _MOST_VALUES = 50
-_PATH, _ROW = ("path", "file", "filename"), ("row",)
+_ROW = "row"
 _NUMBER = re.compile(r": row (\d+)$")
 
 
@@ -127,8 +128,9 @@ def _corrected(one: Slice, tests: int) -> Slice:
 def slice_columns(samples: Samples, wanted: str | os.PathLike[str] | Sequence[str]) -> Columns:
     """The columns to slice by: the data's own, by name; or those of a CSV that is joined to it.
 
-    Such a CSV has a column `path` (from its own folder, or as the data names its files) or `row` (the number that the
-    data's places have); all its other columns are slicings. A face that it does not name has no value.
+    Such a CSV has a column `path` (from its own folder, or as the data names its files; under any name that a table of
+    faces may have for it) or `row` (the number that the data's places have); all its other columns are slicings. A face
+    that it does not name has no value.
     """
     if isinstance(wanted, str | os.PathLike):
         path = Path(wanted)
@@ -143,15 +145,15 @@ def slice_columns(samples: Samples, wanted: str | os.PathLike[str] | Sequence[st
 
 def _joined(samples: Samples, path: Path) -> Columns:
     names, rows = _read(path)
-    key = next((name for name in (*_PATH, *_ROW) if name in names), None)
+    key = next((name for name in (*PATH_NAMES, _ROW) if name in names), None)
     if key is None:
         raise DataError("nothing to join by", str(path), "a column path or row", ", ".join(names) or "an empty file")
     columns = [name for name in names if name != key]
     if not columns:
         raise DataError("no column to slice by", str(path), f"a column beside {key}", "none")
-    keys = _row_keys(samples) if key in _ROW else _path_keys(samples)
+    keys = _row_keys(samples) if key == _ROW else _path_keys(samples)
     root = Path(samples.source)
-    bases = [] if key in _ROW else [path.parent, root if root.is_dir() else root.parent]
+    bases = [] if key == _ROW else [path.parent, root if root.is_dir() else root.parent]
     found: Columns = {name: np.full(len(samples), "", object) for name in columns}
     met: dict[int, int] = {}
     for number, row in rows:
@@ -172,7 +174,7 @@ def _joined(samples: Samples, path: Path) -> Columns:
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv_rows(file)
             names = [name.strip().lower() for name in next(reader, [])]
             rows = []
             for number, fields in enumerate(reader, start=2):
