@@ -132,6 +132,18 @@ def test_the_sound_is_kept(tmp_path: Path, ffmpeg: str, kind: str | None) -> Non
     assert sorted(path.name for path in tmp_path.glob("c.*")) == ["c.mp4"]
 
 
+def test_sound_that_goes_before_the_pictures_still_does(tmp_path: Path, ffmpeg: str) -> None:
+    pictures, source = write(tmp_path / "a.avi", 50), tmp_path / "late.mp4"
+    tone = ["-f", "lavfi", "-i", "sine=440:d=4", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac"]
+    subprocess.run([ffmpeg, "-v", "error", "-itsoffset", "2", "-i", pictures, *tone, source], check=True)
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=source) as writer:
+        for frame in read_frames(source):
+            writer.write(frame.image, frame.time)
+    starts = [float(each["start_time"]) for each in streams(tmp_path / "c.mp4")]
+    assert starts == pytest.approx([2.0, 0.0], abs=0.1)
+    assert len(list(read_frames(tmp_path / "c.mp4"))) == 50
+
+
 def test_a_name_with_a_colon_is_a_file(tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ClipWriter("12:30.mp4", 25, sound_of=write(tmp_path / "a.avi", 5)) as writer:

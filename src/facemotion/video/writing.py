@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -115,11 +116,12 @@ class ClipWriter:
         if ffmpeg is None:
             logger.warning("%s has no sound: the program ffmpeg, which would keep it, is not installed", self.path)
             return False
-        said = ""
+        source, said = as_ffmpeg_takes_it(self._sound_of or ""), ""
+        late = _pictures_come_late(source)
         # the sound as it is, and where MP4 can't hold its kind, in one that it can
         for codec in ("copy", "aac"):
             joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
-            inputs = ["-i", as_ffmpeg_takes_it(self._part), "-i", as_ffmpeg_takes_it(self._sound_of or "")]
+            inputs = ["-itsoffset", f"{late:.3f}", "-i", as_ffmpeg_takes_it(self._part), "-i", source]
             chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
             command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, as_ffmpeg_takes_it(joined)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -131,3 +133,14 @@ class ClipWriter:
             said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         logger.warning("%s has no sound: ffmpeg could not join it (%s)", self.path, said)
         return False
+
+
+def _pictures_come_late(source: str) -> float:
+    """How many seconds a clip's sound goes before its pictures begin; 0 where ffprobe, of ffmpeg, can't tell."""
+    asked = "stream=start_time:format=start_time"
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", asked, "-of", "json", source]
+    try:
+        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return max(float(told["streams"][0]["start_time"]) - float(told["format"]["start_time"]), 0.0)
+    except (OSError, subprocess.CalledProcessError, ValueError, LookupError):
+        return 0.0
