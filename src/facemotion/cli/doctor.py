@@ -174,8 +174,9 @@ def _weights(report: _Report) -> Iterator[Row]:
             place = locate(entry, local_files_only=True)
             yield name, "in the package" if entry.folder and place.is_relative_to(entry.folder) else f"cached: {place}"
         except FacemotionError as error:
-            what, remedy = ("damaged", "get it again") if place else ("missing", "reinstall facemotion")
-            yield name, report.problem(f"{name} is {what}: {error}", remedy if entry.repo else "reinstall facemotion")
+            what = f"{name} is {'damaged' if place else 'missing'}: {error}"
+            again = f"move {place} away, then facemotion weights fetch {name}"
+            yield name, report.problem(what, again if entry.repo else "reinstall facemotion")
 
 
 def _plugins(registry: Registry, report: _Report) -> Iterator[Row]:

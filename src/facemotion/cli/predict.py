@@ -85,7 +85,7 @@ class _Results:
     ) -> None:
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
-        self._inputs = {identity(picture.path) for picture in pictures}
+        self._inputs = {identity(picture.path) for picture in pictures} - {None}
         longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
         self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
@@ -141,6 +141,6 @@ class _Results:
             crops = cut(image, faces, self._recognizer.classifier.config.input)
             for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
                 path = self._crops / crop_name(picture.name, number, face.label)
-                if path.exists() and identity(path) in self._inputs:
+                if identity(path) in self._inputs:
                     raise FacemotionError(f"--crops would write over {path}, which is to be read; name another place")
                 save_picture(path, crop)

@@ -235,7 +235,10 @@ class Run:
         return Objective(recipe, samples, load_teachers(recipe, samples.labels))
 
     def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
-        recipe = self._recipe
+        recipe, count = self._recipe, self._together.count
+        # a rest that is too small to give every process a face would leave one of them without a step, and one of a
+        # single face has no spread to normalise by
+        least = max(count, 2) if len(samples) > recipe.batch_size else count
         return Loader(
             samples,
             recipe.input,
@@ -245,10 +248,8 @@ class Run:
             augment=recipe.augment if augmented else None,
             sampling=recipe.sampling if augmented else "order",
             rank=self._together.rank,
-            world_size=self._together.count,
-            # a rest of one face has no spread to normalise by, and one too small to give every process a face would
-            # leave one of them without a step
-            drop_last=augmented and len(samples) % recipe.batch_size < max(self._together.count, 2) <= len(samples),
+            world_size=count,
+            drop_last=augmented and len(samples) % recipe.batch_size < least,
             # other cards can't do all that is done to faces: a Mac's samples no border
             device=self._device if self._device.type == "cuda" else "cpu",
         )
