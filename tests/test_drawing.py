@@ -22,6 +22,7 @@ def test_the_picture_given_is_not_changed(astronaut: np.ndarray) -> None:
     assert drawn.dtype == np.uint8
     assert not np.array_equal(drawn, before)
     assert np.array_equal(draw(astronaut, []), before)
+    assert draw(astronaut[..., 0], [emotion("happy", (178, 62, 268, 176))]).shape == astronaut.shape
 
 
 def test_the_box_is_where_the_face_is_and_in_its_label_s_colour(astronaut: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from facemotion import ImageError
 from facemotion.images import read_image, write_jpeg
-from facemotion.many_images import read_ahead, read_each
+from facemotion.many_images import in_chunks, read_ahead, read_each
 
 
 def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: Path) -> None:
@@ -69,3 +69,10 @@ def test_a_bad_picture_without_a_name_is_told_by_its_number(astronaut_path: Path
 def test_pixels_in_hand_are_not_copied(astronaut: np.ndarray) -> None:
     assert np.shares_memory(next(read_each([astronaut], threads=1)), astronaut)
     assert np.array_equal(read_image(astronaut), astronaut)
+
+
+def test_large_pictures_make_small_batches() -> None:
+    sizes = [90_000_000, 90_000_000, 90_000_000, 1, 1, 250_000_000, 1]
+    chunks = list(in_chunks(iter(sizes), 5, lambda size: size))
+    assert chunks == [[90_000_000] * 3, [1, 1, 250_000_000], [1]]
+    assert list(in_chunks(iter([1] * 7), 3, lambda size: size)) == [[1] * 3, [1] * 3, [1]]

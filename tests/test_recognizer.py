@@ -19,7 +19,6 @@ from facemotion.classifier import Classifier
 from facemotion.crops import cut
 from facemotion.devices import cpu_threads
 from facemotion.errors import DownloadError, ImageError
-from facemotion.recognizer import in_chunks
 from facemotion.testing import StubDetector
 
 SMALL, LARGE = Face(Box(10, 10, 60, 60), 0.7), Face(Box(180, 50, 300, 200), 0.9)
@@ -102,13 +101,6 @@ def test_a_batch_is_detected_together_and_drawn_from_as_it_goes_on(
     [alone] = EmotionRecognizer(recognizer.classifier, detector=StubDetector([SMALL])).predict(astronaut)
     assert found[0][0].box == alone.box
     assert found[0][0].scores == pytest.approx(alone.scores, abs=1e-5)
-
-
-def test_large_pictures_make_small_batches() -> None:
-    sizes = [90_000_000, 90_000_000, 90_000_000, 1, 1, 250_000_000, 1]
-    chunks = list(in_chunks(iter(sizes), 5, lambda size: size))
-    assert chunks == [[90_000_000] * 3, [1, 1, 250_000_000], [1]]
-    assert list(in_chunks(iter([1] * 7), 3, lambda size: size)) == [[1] * 3, [1] * 3, [1]]
 
 
 def test_a_stream_has_its_options_checked_at_once(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:

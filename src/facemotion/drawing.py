@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from facemotion.boxes import Box
+from facemotion.images import read_image
 from facemotion.opencv import cv2
 from facemotion.results import FaceEmotion
 
@@ -39,11 +40,11 @@ _SMALLEST_TEXT = 7
 
 
 def draw(image: Pixels, faces: Sequence[Face | FaceEmotion], *, bars: bool = False) -> Pixels:
-    """A copy of an RGB image with a box, the label and the score of every face.
+    """A copy of an RGB or grey image, in RGB, with a box, the label and the score of every face.
 
     bars: also a panel with the scores of all labels beside every face.
     """
-    canvas = np.ascontiguousarray(image).copy()
+    canvas = read_image(image).copy()
     # small faces last, so that a large one does not cover them
     ordered = sorted(faces, key=lambda face: -face.box.area)
     for face in ordered:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.errors import ImageError
@@ -98,6 +99,16 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
         return width, height, image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
 
 
+def picture_comment(path: str | os.PathLike[str]) -> str:
+    """What a JPEG or a PNG says beside its pixels; nothing where it is no picture."""
+    try:
+        with _open(_read_bytes(path, os.fspath(path), None), None) as image:
+            said = image.info.get("comment", image.info.get("Comment", ""))
+    except ImageError:
+        return ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+
+
 def from_bgr(frame: NDArray[Any]) -> Pixels:
     """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
     if not isinstance(frame, np.ndarray):  # what cv2.imread gives of a file that it can't read
@@ -105,14 +116,17 @@ def from_bgr(frame: NDArray[Any]) -> Pixels:
     return _from_array(frame[..., ::-1] if frame.ndim == 3 else frame)
 
 
-def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
+def write_png(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -> None:
     """Write (H, W) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
-    _write(path, pixels, "PNG")
+    told = PngInfo()
+    if comment:
+        told.add_text("Comment", comment)
+    _write(path, pixels, "PNG", pnginfo=told)
 
 
-def write_jpeg(path: str | os.PathLike[str], pixels: Pixels) -> None:
+def write_jpeg(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -> None:
     """Write (H, W) or (H, W, 3) pixels as a JPEG of high quality, which is there whole or not at all."""
-    _write(path, pixels, "JPEG", quality=95, subsampling=0)
+    _write(path, pixels, "JPEG", quality=95, subsampling=0, comment=comment.encode())
 
 
 def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 _Picture = TypeVar("_Picture")
+_Item = TypeVar("_Item")
+
+_CHUNK_BYTES = 200_000_000
 
 
 def several(pictures: Iterable[_Picture]) -> Iterable[_Picture]:
@@ -67,6 +70,20 @@ def read_each(pictures: Iterable[ImageSource], threads: int) -> Iterator[Pixels]
             if error.place:
                 raise
             raise ImageError(error.what, f"images[{number}]", error.expected, error.got) from error
+
+
+def in_chunks(items: Iterable[_Item], most: int, size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Items in lists of at most `most`, whose bytes together stay near what a few large photos take."""
+    chunk: list[_Item] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        size += size_of(item)
+        if len(chunk) >= most or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _copies(pictures: Iterable[ImageSource]) -> Iterator[ImageSource]:

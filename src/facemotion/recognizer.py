@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from facemotion.detectors.detector import FaceDetector
 from facemotion.devices import cpu_threads
 from facemotion.images import ImageSource, read_image
 from facemotion.labels import LabelSet
-from facemotion.many_images import read_each, several
+from facemotion.many_images import in_chunks, read_each, several
 from facemotion.results import Face, FaceEmotion, Frame
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
     from facemotion.video.frames import VideoSource
-
-_CHUNK_BYTES = 200_000_000
-
-_Item = TypeVar("_Item")
 
 
 class Detects(Protocol):
@@ -177,20 +173,6 @@ class EmotionRecognizer:
         scores = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
         label = self.labels[int(row.argmax())]
         return FaceEmotion(label, scores[label], scores, face.box, face.score, face.landmarks)
-
-
-def in_chunks(items: Iterable[_Item], most: int, size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
-    """Items in lists of at most `most`, whose bytes together stay near what a few large photos take."""
-    chunk: list[_Item] = []
-    size = 0
-    for item in items:
-        chunk.append(item)
-        size += size_of(item)
-        if len(chunk) >= most or size >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _whole(image: Pixels) -> Face:

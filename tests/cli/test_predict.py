@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from PIL import Image
 
 from facemotion import EmotionRecognizer
 from facemotion.cli.main import _run
-from facemotion.cli.pictures import find_pictures
+from facemotion.cli.pictures import find_pictures, save_picture
 from facemotion.crops import cut
 
 Captured = pytest.CaptureFixture[str]
@@ -119,8 +122,44 @@ def test_a_folder_of_results_that_holds_the_pictures_leaves_them_in(photos: Path
     assert [picture.path for picture in pictures] == [photos / "below" / "a.png"]
     assert not faults
     pictures, faults = find_pictures([str(photos)], [photos])
+    assert len(pictures) == 3, "its own pictures are no results"
+    shutil.rmtree(photos / "below")
+    for name in ("a.jpg", "empty.png"):
+        save_picture(photos / name, np.array(Image.open(photos / name)))
+    pictures, faults = find_pictures([str(photos)], [photos])
     assert not pictures
     assert "there is no picture in this folder but results" in str(faults[0])
+
+
+def test_own_pictures_where_results_go_are_not_written_over(
+    photos: Path, weights: Path, astronaut: np.ndarray, capsys: Captured
+) -> None:
+    own = np.ascontiguousarray(astronaut[:, ::-1])
+    Image.fromarray(own).save(photos / "below" / "empty.png")
+    arguments = (photos, "--weights", weights, "--annotate", photos / "below")
+    assert run(*arguments) == 1
+    assert "--annotate would write over" in capsys.readouterr().err
+    assert np.array_equal(np.array(Image.open(photos / "below" / "empty.png")), own)
+    (photos / "below" / "empty.png").unlink()
+    for _ in range(2):  # the second finds the results of the first
+        assert run(*arguments) == 0
+        names = sorted(path.relative_to(photos / "below").as_posix() for path in (photos / "below").rglob("*.*"))
+        assert names == ["a.jpg", "a.png", "below/a.png", "empty.png"]
+
+
+@pytest.mark.parametrize("form", ["--json", "--detector=whole"])
+def test_files_are_whole_where_nobody_reads_on(photos: Path, weights: Path, tmp_path: Path, form: str) -> None:
+    for index in range(5):
+        shutil.copy(photos / "empty.png", photos / f"{index}.png")
+    table = tmp_path / "faces.csv"
+    command = [sys.executable, "-m", "facemotion", "predict", photos, form, "--weights", weights, "--csv", table]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*map(str, command)], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    with table.open() as file:
+        assert len({row["source"] for row in csv.DictReader(file)}) == 8
 
 
 def test_a_pattern_names_each_picture_once(photos: Path) -> None:

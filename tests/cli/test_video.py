@@ -186,6 +186,9 @@ def test_the_clip_itself_is_never_written_over(tmp_path: Path, capsys: Captured,
         assert capsys.readouterr().err == (
             f"facemotion: {option} would write over {name}, which is to be read; name another place\n"
         )
+    address = f"file://{clip}"
+    assert run(address, option, link) == 1
+    assert f"{option} would write over {link}, which is to be read" in capsys.readouterr().err
     assert clip.read_bytes() == b"read first"
 
 

@@ -97,6 +97,14 @@ def test_a_detector_s_own_batch_is_used(
     found = FaceDetector("whole").detect_batch([astronaut] * 3)
     assert [faces[0].box.width for faces in found] == [1, 2, 3]
     assert calls == [3]
+    given: list[int] = []
+    many = (given.append(each) or astronaut for each in range(80))  # type: ignore[func-returns-value]  # for the note
+    seen: list[int] = []
+    monkeypatch.setattr(stub, "detect_batch", lambda images: seen.append(len(given)) or detect_batch(images))
+    assert len(FaceDetector("whole").detect_batch(many)) == 80
+    assert seen[0] < 50, "they are not in memory together"
+    with pytest.raises(ImageError, match=r"^images\[1\]: wrong array"):
+        FaceDetector("whole").detect_batch([astronaut, astronaut.astype(float)])
 
 
 def test_what_is_no_face_names_the_plugin(stub: StubDetector, astronaut: np.ndarray) -> None:

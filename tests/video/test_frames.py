@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import struct
 import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -20,8 +22,9 @@ import pytest
 from facemotion import ImageError, VideoError
 from facemotion.opencv import cv2
 from facemotion.video import frames as module
-from facemotion.video.frames import ClipInfo, RawFrame, clip_info, play, read_frames
-from facemotion.video.handover import _AHEAD
+from facemotion.video.frames import ClipInfo, RawFrame, clip_info, is_live, play, read_frames
+from facemotion.video.handover import _AHEAD, ahead
+from facemotion.video.segments import Segment
 
 SIZE = (160, 48)
 
@@ -171,6 +174,71 @@ def test_a_phone_s_clip_is_turned_upright(tmp_path: Path) -> None:
     assert last.image[18].mean() > 200 > 50 > last.image[40].mean()
 
 
+VARIABLE = ["-vf", "select='not(mod(n,7))+lt(mod(n,25),6)'", "-fps_mode", "vfr"]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.ts", "a.avi", "a.mp4"])
+def test_a_variable_rate_is_whole_and_half_of_it_is_not(tmp_path: Path, ffmpeg: str, name: str) -> None:
+    """Most containers know their length alone, and what they say of their frames is a guess."""
+    source, clip = write(tmp_path / "source.avi", 150), tmp_path / name
+    codec = ["-c:v", "libvpx"] if name == "a.webm" else ["-c:v", "mpeg4", "-qscale:v", "2"]
+    subprocess.run([ffmpeg, "-v", "error", "-i", source, *VARIABLE, *codec, clip], check=True)
+    count = sum(n % 7 == 0 or n % 25 < 6 for n in range(150))
+    assert len(list(read_frames(clip))) == pytest.approx(count, abs=1)
+    if name == "a.mkv":  # the others have their length at the end, or in front an index of what is gone
+        clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+        with pytest.raises(VideoError, match="it breaks off after"):
+            list(read_frames(clip))
+
+
+def test_pixels_that_are_not_square_are_shown_as_wide_as_they_are(tmp_path: Path, ffmpeg: str) -> None:
+    source, clip = write(tmp_path / "source.avi", 5), tmp_path / "a.mp4"
+    subprocess.run([ffmpeg, "-v", "error", "-i", source, "-vf", "setsar=4/3", "-c:v", "mpeg4", clip], check=True)
+    sizes = {frame.image.shape[:2] for frame in read_frames(clip)}
+    assert sizes == {image.shape[:2] for _, image in Segment(clip).frames()} == {(SIZE[1], round(SIZE[0] * 4 / 3))}
+
+
+def test_a_name_that_is_not_utf_8_and_a_pipe_are_refused(tmp_path: Path) -> None:
+    """OpenCV ends the process for the one, and waits for ever for the other."""
+    name = str(tmp_path / "caf\udce9.avi")
+    with pytest.raises(VideoError, match="must be UTF-8 for OpenCV; rename it"):
+        next(read_frames(name))
+    os.mkfifo(tmp_path / "pipe.avi")
+    with pytest.raises(VideoError, match="this is a pipe"):
+        clip_info(tmp_path / "pipe.avi")
+
+
+def test_a_stream_that_nobody_ends_does_not_abort_the_program(tmp_path: Path) -> None:
+    clip = write(tmp_path / "large.avi", 60, size=(1920, 1920))
+    code = f"""
+from facemotion.video.frames import play, read_frames
+out = open({str(tmp_path / "out.txt")!r}, "w")
+out.write("not flushed")
+for frames in (streams := [read_frames({str(clip)!r}), play({str(clip)!r})]):
+    next(frames)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out.txt").read_text() == "not flushed"
+
+
+def test_an_end_does_not_wait_for_a_camera_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent, released = threading.Event(), threading.Event()
+
+    def frames() -> Iterator[int]:
+        yield 1
+        silent.wait(30)
+        released.set()
+
+    stream = ahead(frames())  # type: ignore[arg-type]  # any generator
+    next(stream)
+    begun = time.monotonic()
+    stream.close()
+    assert time.monotonic() - begun < 5
+    silent.set()
+    assert released.wait(5)
+
+
 def test_a_bare_stream_without_times_gets_them_from_its_rate(tmp_path: Path, ffmpeg: str) -> None:
     path, bare = write(tmp_path / "a.avi", 30), tmp_path / "a.h264"
     subprocess.run([ffmpeg, "-v", "error", "-i", path, "-c:v", "libx264", "-bf", "2", bare], check=True)
@@ -317,6 +385,12 @@ def test_a_clip_on_a_server_loses_no_frame_and_ends(server: str, name: str) -> N
     """The bare one can't say how many frames it has."""
     frames = list(itertools.islice(read_frames(f"{server}/{name}"), 50))
     assert indices([frame.image for frame in frames]) == list(range(30))
+
+
+def test_a_camera_s_address_is_live_and_a_clip_s_is_not(server: str) -> None:
+    live = {name: is_live(f"{server}/{name}", clip_info(f"{server}/{name}")) for name in ("clip.avi", "camera")}
+    assert live == {"clip.avi": False, "camera": True}
+    assert not is_live("bare.mjpg", ClipInfo(30.0, None))
 
 
 def test_a_list_of_a_live_stream_s_parts_is_no_clip(server: str, monkeypatch: pytest.MonkeyPatch) -> None:

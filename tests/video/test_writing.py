@@ -15,7 +15,7 @@ from facemotion.video.frames import clip_info, read_frames
 from facemotion.video.writing import ClipWriter
 
 
-@pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 12.5, 60.0, 13.736263736263735])
+@pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 12.5, 60.0, 13.736263736263735, 830 / 7, 72.123, 239.853, 900.0])
 def test_what_is_written_has_the_size_the_rate_and_the_length(tmp_path: Path, fps: float) -> None:
     with ClipWriter(tmp_path / "new" / "a.mp4", fps) as writer:
         for index in range(40):
@@ -26,6 +26,22 @@ def test_what_is_written_has_the_size_the_rate_and_the_length(tmp_path: Path, fp
     assert frames[0].image.shape == (SIZE[1], SIZE[0], 3)
     assert clip_info(tmp_path / "new" / "a.mp4").fps == pytest.approx(fps, rel=1e-3)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("fps", [0.0333, 0.007])
+def test_a_clip_of_few_frames_lasts_as_long_as_its_source(tmp_path: Path, fps: float) -> None:
+    with ClipWriter(tmp_path / "a.mp4", fps) as writer:
+        for index in range(40):
+            writer.write(picture(index), index / fps)
+    frames = list(read_frames(tmp_path / "a.mp4"))
+    assert frames[-1].time == pytest.approx(39 / fps, abs=0.6 / fps)
+    assert len(list((tmp_path).iterdir())) == 1
+
+
+@pytest.mark.parametrize("fps", [0, -1.0, float("nan"), float("inf"), 1e6])
+def test_a_rate_that_no_clip_can_have_is_refused(tmp_path: Path, fps: float) -> None:
+    with pytest.raises(ValueError, match=r"^fps: expected up to 65535 frames a second"):
+        ClipWriter(tmp_path / "a.mp4", fps)
 
 
 def test_colours_stay(tmp_path: Path) -> None:
@@ -142,6 +158,38 @@ def test_sound_that_goes_before_the_pictures_still_does(tmp_path: Path, ffmpeg: 
     starts = [float(each["start_time"]) for each in streams(tmp_path / "c.mp4")]
     assert starts == pytest.approx([2.0, 0.0], abs=0.1)
     assert len(list(read_frames(tmp_path / "c.mp4"))) == 50
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_sound_ends_where_the_work_breaks_off(tmp_path: Path, ffmpeg: str, every: int) -> None:
+    """every: who leaves frames out, but goes to the end, keeps all the sound."""
+    source = tmp_path / "long.mp4"
+    tone = ["-f", "lavfi", "-i", "sine=440:d=8", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac"]
+    pictures = write(tmp_path / "a.avi", 200)
+    subprocess.run([ffmpeg, "-v", "error", "-i", pictures, *tone, source], check=True)
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=source) as writer:
+        for frame in read_frames(source):
+            if frame.index % every == 0:
+                writer.write(frame.image, frame.time)
+            if every == 1 and frame.time > 2:
+                break
+    lengths = [float(each["duration"]) for each in streams(tmp_path / "c.mp4")]
+    assert lengths == pytest.approx([2.08, 2.08] if every == 1 else [8.0, 8.0], abs=0.15)
+
+
+def test_pictures_are_kept_where_the_joining_is_interrupted(
+    tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    writer = ClipWriter(tmp_path / "c.mp4", 25, sound_of=write(tmp_path / "a.avi", 5))
+    writer.write(picture(0), 0.0)
+    monkeypatch.setattr("facemotion.video.writing.subprocess.run", interrupted)
+    monkeypatch.setattr("facemotion.video.writing._pictures_come_late", lambda source: 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        writer.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.avi", "c.mp4"]
 
 
 def test_a_name_with_a_colon_is_a_file(tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch) -> None:

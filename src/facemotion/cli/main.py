@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from facemotion.cli.streams import make_streams_safe, shown
+from facemotion.cli.streams import fall_silent, make_streams_safe, shown
 from facemotion.errors import FacemotionError
 from facemotion.version import __version__
 
@@ -58,8 +58,7 @@ class _LazyGroup(click.Group):
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # the reader went away (`| head`): what it wanted it has; Python's own flush at exit must not fail either
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            fall_silent()  # the reader went away (`| head`): what it wanted it has
             return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.images import ONLY_CLIPS, PICTURE_SUFFIXES, write_jpeg, write_png
+from facemotion.images import ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 _JPEG = {".jpg", ".jpeg"}
+# what a picture that we write says of itself, so that it is told from the user's own
+_RESULT = "a result of facemotion"
 _SIGNS = "*?["
 
 
@@ -34,7 +36,7 @@ class Picture:
 def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[Picture], list[ImageError]]:
     """The pictures that files, folders (with all below them) and patterns name, and what is wrong with the rest.
 
-    outputs: folders in which results go: what an earlier run left in them is no input.
+    outputs: folders in which results go: the results that an earlier run left in them are no input.
     """
     left_out = [folder.resolve() for folder in outputs]
     found: list[tuple[Path, str]] = []
@@ -107,10 +109,14 @@ def _below(folder: Path, left_out: Sequence[Path]) -> list[Path]:
 
 
 def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Path) -> list[Path]:
-    """What does not lie where results go. A folder that what was asked for lies in holds others, too."""
+    """What is no result where results go. A folder that what was asked for lies in holds what is asked for, too."""
     parents = asked.resolve().parents
     only = [each for each in left_out if each not in parents]
-    return [path for path in paths if not any(path.resolve().is_relative_to(each) for each in only)]
+    return [path for path in paths if not (_lies_in(path, only) and picture_comment(path) == _RESULT)]
+
+
+def _lies_in(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.resolve().is_relative_to(folder) for folder in folders)
 
 
 def crop_name(name: str, number: int | str, label: str) -> str:
@@ -121,10 +127,10 @@ def crop_name(name: str, number: int | str, label: str) -> str:
 
 
 def save_picture(path: Path, pixels: Pixels) -> None:
-    """Write a picture by its suffix, its folder too; grey ones may have a channel or none."""
+    """Write a picture by its suffix, its folder too; grey ones may have a channel or none. It says what it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write = write_jpeg if path.suffix.lower() in _JPEG else write_png
-        write(path, pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+        write(path, pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels, comment=_RESULT)
     except OSError as error:
         raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error

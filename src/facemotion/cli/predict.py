@@ -18,7 +18,7 @@ from facemotion.cli.recognition import (
     recognizer_options,
     refuse_to_overwrite,
 )
-from facemotion.cli.streams import shown
+from facemotion.cli.streams import shown, tell
 
 if TYPE_CHECKING:
     from facemotion.cli.pictures import Picture
@@ -85,6 +85,7 @@ class _Results:
     ) -> None:
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
+        self._writes = any((table, annotate, crops))
         self._inputs = {identity(picture.path) for picture in pictures} - {None}
         longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
@@ -92,16 +93,19 @@ class _Results:
 
     def run(self) -> int:
         """Gives how many pictures could not be read."""
-        from facemotion.recognizer import in_chunks
+        from facemotion.many_images import in_chunks
 
         self._bad = 0
         if not self._as_json:
-            click.echo(self._line.format("SOURCE", "FACE", "LABEL", "SCORE", "BOX"))
+            self._tell(self._line.format("SOURCE", "FACE", "LABEL", "SCORE", "BOX"))
         for chunk in in_chunks(self._readable(), _TOGETHER, lambda pair: pair[1].size):
             found = self._recognizer.predict_batch([image for _, image in chunk])
             for (picture, image), faces in zip(chunk, found, strict=True):
                 self._give(picture, image, faces)
         return self._bad
+
+    def _tell(self, line: str) -> None:
+        tell(line, go_on=self._writes)
 
     def _readable(self) -> Iterator[tuple[Picture, Pixels]]:
         from facemotion.devices import cpu_threads
@@ -126,13 +130,13 @@ class _Results:
 
         source = str(picture.path)
         if self._as_json:
-            click.echo(picture_json(source, image, faces))
+            self._tell(picture_json(source, image, faces))
         else:
             for number, face in enumerate(faces, start=1):
                 box = " ".join(f"{value:.0f}" for value in face.box)
-                click.echo(self._line.format(shown(source), number, face.label, f"{face.score:.0%}", box))
+                self._tell(self._line.format(shown(source), number, face.label, f"{face.score:.0%}", box))
             if not faces:
-                click.echo(self._line.format(shown(source), "-", "no face", "", "").rstrip())
+                self._tell(self._line.format(shown(source), "-", "no face", "", "").rstrip())
         if self._table:
             self._table.add(picture_rows(source, faces, self._recognizer.labels))
         if self._annotate:

@@ -83,7 +83,8 @@ def refuse_to_overwrite(inputs: Iterable[str | Path], outputs: Iterable[tuple[st
 
     outputs: options of the command, each with a file that it writes, or with None where it was not given.
     """
-    read = {identity(Path(path)) for path in inputs} - {None}
+    # FFmpeg takes a path with this before it for the path
+    read = {identity(Path(str(path).removeprefix("file:"))) for path in inputs} - {None}
     written: dict[Path, str] = {}
     for option, path in outputs:
         if not path:

@@ -6,6 +6,8 @@ import io
 import os
 import sys
 
+import click
+
 
 def make_streams_safe() -> None:
     """Let no name that can't be spelt and no closed stream end a command."""
@@ -25,6 +27,21 @@ def make_streams_safe() -> None:
 def shown(text: str) -> str:
     """Text as a line of a terminal: what would end the line or command the terminal is spelt out."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def tell(line: str, *, go_on: bool) -> None:
+    """A line on stdout. go_on: where its reader went away (`| head`) say no more, since there are files to write."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        if not go_on:
+            raise
+        fall_silent()
+
+
+def fall_silent() -> None:
+    """Nobody reads stdout any more; Python's own flush at the end must not fail either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _nowhere() -> io.TextIOWrapper:

@@ -8,9 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
+from facemotion.devices import cpu_threads
 from facemotion.errors import DownloadError, FacemotionError, PluginError
 from facemotion.images import read_image
-from facemotion.many_images import several
+from facemotion.many_images import in_chunks, read_each, several
 from facemotion.registry import Registry
 from facemotion.results import Face
 from facemotion.weights.store import locate, where
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from facemotion.results import Pixels
 
 logger = logging.getLogger(__name__)
+
+# how many pictures are in memory at most
+_TOGETHER = 32
 
 DETECTORS = Registry("facemotion.detectors", "detector")
 
@@ -77,13 +83,15 @@ class FaceDetector:
 
     def detect_batch(self, images: Iterable[ImageSource]) -> list[list[Face]]:
         """The faces of each picture, in the order of the pictures."""
-        images = several(images)
-        detect_batch = getattr(self._detector, "detect_batch", None)
-        if detect_batch is None:
-            return [self.detect(image) for image in images]
-        pictures = [read_image(image) for image in images]
-        found = detect_batch(pictures)
-        return [self._tidy(faces, pixels) for faces, pixels in zip(found, pictures, strict=True)]
+        found: list[list[Face]] = []
+        for pictures in in_chunks(read_each(several(images), cpu_threads()), _TOGETHER, np.size):
+            faces = self._detect_together(pictures)
+            found += [self._tidy(*pair) for pair in zip(faces, pictures, strict=True)]
+        return found
+
+    def _detect_together(self, pictures: list[Pixels]) -> list[list[Face]]:
+        together = getattr(self._detector, "detect_batch", None)
+        return together(pictures) if together else [self._detector.detect(pixels) for pixels in pictures]
 
     def _tidy(self, faces: Iterable[Face], pixels: Pixels) -> list[Face]:
         height, width = pixels.shape[:2]

@@ -66,7 +66,8 @@ def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> 
     if any(one["beyond"] != other["first"] for one, other in pairwise(marks)):
         logger.warning("%s: its parts do not fit where they meet, so it is read in one go", clip)
         return None
-    check_whole(str(clip), sum(file.metadata.num_rows for file in files), info)
+    told = [seconds for file in files for seconds in file.read(["told"])["told"].to_pylist()]
+    check_whole(str(clip), len(told), told[-1] - told[0] if told else 0.0, info)
     waiting: deque[list[FaceEmotion]] = deque()
 
     def frames() -> Iterator[RawFrame]:

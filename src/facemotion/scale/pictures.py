@@ -12,8 +12,8 @@ import numpy as np
 from facemotion.devices import cpu_threads
 from facemotion.errors import FacemotionError, ImageError
 from facemotion.images import ImageSource, read_image
-from facemotion.many_images import read_ahead
-from facemotion.recognizer import EmotionRecognizer, in_chunks
+from facemotion.many_images import in_chunks, read_ahead
+from facemotion.recognizer import EmotionRecognizer
 from facemotion.results import FaceEmotion
 from facemotion.scale.faults import FileFault, attempt, one_line
 from facemotion.scale.places import StoredFile, is_url, spelt

@@ -6,9 +6,12 @@ import itertools
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from facemotion.errors import VideoError
 from facemotion.images import ImageSource, from_bgr, read_image
@@ -32,6 +35,8 @@ _LIVE = ("rtsp:", "rtsps:", "rtmp:", "udp:", "rtp:", "tcp:")
 # how lists of a stream's parts begin, HLS and DASH: they have a length, and the stream may have none
 _PLAYLISTS = (b"#EXTM3U", b"<")
 _RECONNECT_SECONDS = 10.0
+# a clip that says more of its pixels, wider or higher, is damaged
+_WIDEST_PIXEL = 4
 _CAMERAS = range(4)
 # what OpenCV takes: it adds the number of a backend to a camera's own
 _INDICES = range(2**31)
@@ -64,14 +69,19 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
     """
     if fps is not None and not fps > 0:
         raise ValueError(f"fps: expected frames a second above 0, got {fps!r}")
-    if isinstance(source, int):
-        return newest(_camera(source, f"camera {source}"))
+    if isinstance(source, int | np.integer):
+        return newest(_camera(int(source), f"camera {source}"))
     if not isinstance(source, str | os.PathLike):
         return _arrays(several(source), fps or _DEFAULT_FPS)
     name = os.fspath(source)
     if name.startswith(_LIVE):
         return newest(_camera(name, name))
     return _url(name, fps) if "://" in name else ahead(_clip(name, fps))
+
+
+def is_live(name: str, info: ClipInfo) -> bool:
+    """Whether an address, of which `info` is known, is a camera. A clip says how many frames or bytes it has."""
+    return name.startswith(_LIVE) or ("://" in name and not info.frames and not _has_length(name))
 
 
 def play(clip: str | os.PathLike[str]) -> Generator[RawFrame, None, None]:
@@ -81,22 +91,30 @@ def play(clip: str | os.PathLike[str]) -> Generator[RawFrame, None, None]:
 
 def clip_info(clip: str | os.PathLike[str]) -> ClipInfo:
     """What a clip or URL says of itself; a VideoError where it can't be opened."""
-    capture = open_clip(os.fspath(clip))
+    # in a thread of its own, so that Ctrl-C ends the waiting for a server that says nothing
+    with closing(ahead(_its_info(os.fspath(clip)))) as infos:
+        return next(infos)
+
+
+def _its_info(name: str) -> Generator[ClipInfo, None, None]:
+    capture = open_clip(name)
     try:
-        return _info(capture)
+        yield _info(capture)
     finally:
         capture.release()
 
 
 def open_clip(name: str) -> Any:
     """OpenCV's capture of a clip or URL; a VideoError says why it can't be had."""
+    path = Path(name)
+    if path.is_fifo():  # it could be read but once, and who writes to it may be waited for without end
+        raise VideoError(f"{name}: this is a pipe; write it to a file first")
     capture = cv2.VideoCapture(as_ffmpeg_takes_it(name))
     if capture.isOpened():
         return capture
     capture.release()
     if "://" in name:
         raise VideoError(f"{name}: no video can be read there; is the address right, and does the server answer?")
-    path = Path(name)
     if not path.exists():
         raise VideoError(f"{name}: no such file")
     if path.is_dir():
@@ -108,6 +126,10 @@ def open_clip(name: str) -> Any:
 def as_ffmpeg_takes_it(source: str | os.PathLike[str]) -> str:
     """An address as it is, and a file by its whole path: what stands before a colon would be a protocol."""
     name = os.fspath(source)
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # OpenCV would crash
+        raise VideoError(f"{name!a}: a clip's name must be UTF-8 for OpenCV; rename it") from None
     return name if "://" in name else str(Path(name).absolute())
 
 
@@ -120,9 +142,7 @@ def _arrays(images: Iterable[ImageSource | RawFrame], fps: float) -> Generator[R
 
 
 def _url(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
-    """A clip on a server says how many frames or bytes it has; a camera behind the same kind of address can't."""
-    is_clip = clip_info(name).frames or _has_length(name)
-    yield from ahead(_clip(name, fps)) if is_clip else newest(_camera(name, name))
+    yield from newest(_camera(name, name)) if is_live(name, clip_info(name)) else ahead(_clip(name, fps))
 
 
 def _has_length(address: str) -> bool:
@@ -149,10 +169,10 @@ def _clip(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
             if not read:
                 break
             told = clock.time(told_seconds(capture), info.fps)
-            yield RawFrame(index, index / fps if fps else told, from_bgr(frame))
+            yield RawFrame(index, index / fps if fps else told, as_shown(capture, frame))
     finally:
         capture.release()
-    check_whole(name, index, info)
+    check_whole(name, index, clock.told, info)
 
 
 class Clock:
@@ -161,13 +181,15 @@ class Clock:
     def __init__(self) -> None:
         self._first: float | None = None
         self._last = 0.0
+        # seconds from the first frame to the last one by the file's own word: 0 of a bare stream, which tells no times
+        self.told = 0.0
 
     def time(self, told: float, rate: float) -> float:
         """The time of the next frame. Of a variable rate the file alone knows the times; of a bare stream none."""
         if self._first is None:
             self._first = told
         else:
-            passed = told - self._first
+            passed = self.told = told - self._first
             self._last = passed if passed > self._last else self._last + 1 / rate
         return self._last
 
@@ -177,15 +199,31 @@ def told_seconds(capture: Any) -> float:
     return float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
 
-def check_whole(name: str, count: int, info: ClipInfo) -> None:
-    """A VideoError where a clip gave no frame, or clearly fewer than it promised."""
+def as_shown(capture: Any, frame: NDArray[Any]) -> Pixels:
+    """A frame as RGB, made wider where the clip's pixels are not square, as those of DV and DVDs."""
+    across, down = (capture.get(each) for each in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if across > 0 and down > 0 and across != down and 1 / _WIDEST_PIXEL <= across / down <= _WIDEST_PIXEL:
+        height, width = frame.shape[:2]
+        frame = cv2.resize(frame, (max(round(width * across / down), 1), height), interpolation=cv2.INTER_LINEAR)
+    return from_bgr(frame)
+
+
+def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
+    """A VideoError where a clip gave no frame, or clearly fewer than it promised.
+
+    told: the seconds from its first frame to its last one, as it tells them.
+    """
     if count == 0:
         raise VideoError(f"{name}: there is no frame in it that can be read")
-    # the count is exact for most containers, and an estimate for a few
     if info.frames and count < info.frames * 0.95 - 1:
         # an editor cuts a clip by saying how much of it is shown
         shown = shown_seconds(name)
-        if not shown or (count + 1) / info.fps < shown * 0.95:
+        if shown is None:
+            # only MP4 counts its frames: elsewhere their number is guessed of a rate that varies, and their times tell
+            whole = told * info.fps + 1 >= info.frames * 0.95 - 1
+        else:
+            whole = (count + 1) / info.fps >= shown * 0.95
+        if not whole:
             raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
 # how many frames are decoded before they are asked for: enough to bridge one that takes longer
 _AHEAD = 4
+# how long a thread is waited for that was told to stop: a camera that says nothing holds it up
+_PATIENCE_SECONDS = 2.0
+_running: dict[threading.Thread, threading.Event] = {}
 
 
 class _End:
@@ -42,16 +47,11 @@ def ahead(items: Generator[_Item, None, None]) -> Generator[_Item, None, None]:
         except BaseException as error:
             put(_End(error))
 
-    thread = threading.Thread(target=work, name="facemotion frames", daemon=True)
-    thread.start()
-    try:
+    with _beside(work, stopped, "facemotion frames"):
         while not isinstance(item := ready.get(), _End):
             yield item
         if item.error:
             raise item.error
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None, None]:
@@ -78,9 +78,7 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
             end.append(_End(error))
             changed.notify()
 
-    thread = threading.Thread(target=work, name="facemotion newest frame", daemon=True)
-    thread.start()
-    try:
+    with _beside(work, stopped, "facemotion newest frame"):
         while True:
             with changed:
                 changed.wait_for(lambda: latest or end)
@@ -90,6 +88,33 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
             yield item
         if end[0].error:
             raise end[0].error
+
+
+@contextmanager
+def _beside(work: Callable[[], None], stopped: threading.Event, name: str) -> Iterator[None]:
+    """Work in a thread of its own until `stopped` is set, which is done at the end."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            del _running[threading.current_thread()]
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    _running[thread] = stopped
+    thread.start()
+    try:
+        yield
     finally:
         stopped.set()
-        thread.join()
+        thread.join(_PATIENCE_SECONDS)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A thread that is inside OpenCV while the interpreter goes away aborts the program: end what nobody ended."""
+    threads = dict(_running)
+    for stopped in threads.values():
+        stopped.set()
+    for thread in threads:
+        thread.join(_PATIENCE_SECONDS)

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facemotion.images import from_bgr
 from facemotion.opencv import cv2
-from facemotion.video.frames import open_clip, told_seconds
+from facemotion.video.frames import as_shown, open_clip, told_seconds
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -57,7 +56,7 @@ class Segment:
                 whole, frame = capture.retrieve()
                 if not whole:
                     break
-                image = from_bgr(frame)
+                image = as_shown(capture, frame)
                 if self.first is None:
                     self.first = _mark(told, image)
                 if told >= self._stop:

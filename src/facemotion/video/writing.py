@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facemotion.errors import VideoError
 from facemotion.opencv import cv2
-from facemotion.video.frames import as_ffmpeg_takes_it
+from facemotion.video.frames import as_ffmpeg_takes_it, clip_info
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -21,26 +22,30 @@ logger = logging.getLogger(__name__)
 
 # seconds: a clip of two frames can say that years lie between them
 _LONGEST_GAP = 3600.0
+# MPEG-4 keeps a rate as a fraction of numbers up to this one
+_LARGEST_NUMBER = 65535
 
 
 class ClipWriter:
     """Writes an MP4 of a constant rate; a context manager, so that the file is whole however the work ends.
 
-    fps: its rate. A frame that comes late is preceded by repeats of the one before, and one that comes too early for
-    the rate is left out, so that the clip lasts as long as its source did. An hour without a frame is left out.
-    sound_of: the clip whose sound it gets, as far as the program `ffmpeg` is on this machine.
+    fps: its rate, as near as MP4 can have it. A frame that comes late is preceded by repeats of the one before, and one
+    that comes too early for the rate is left out, so that the clip lasts as long as its source did. An hour without a
+    frame is left out.
+    sound_of: the clip whose sound it gets, as far as the program `ffmpeg` is on this machine, and as far as its frames
+    were written.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], fps: float, sound_of: str | os.PathLike[str] | None = None
     ) -> None:
         self.path = Path(path)
-        self._fps, self._sound_of = fps, sound_of
+        self._fps, self._sound_of = _rate_of_mp4(fps), sound_of
         # hidden, so that it is nobody's clip that is written over
         self._part = self.path.with_name(f".{self.path.stem}.part.mp4")
         self._writer: Any = None
         self._size = (0, 0)
-        self._written = 0
+        self._written = self._given = 0
         self._left_out = 0.0
         self._last: Pixels | None = None
 
@@ -54,6 +59,7 @@ class ClipWriter:
         """Add an RGB image that is shown from a time on, in seconds from the first one's."""
         if self._writer is None:
             self._open(image)
+        self._given += 1
         frame = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if image.shape[1::-1] != self._size:  # a camera that came back with another size
             frame = cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
@@ -78,7 +84,10 @@ class ClipWriter:
         if not self._holds_all(self._part):
             self._part.unlink(missing_ok=True)
             raise VideoError(f"{self.path} can't be written whole; is there room on the disk?")
-        if self._sound_of is None or not self._with_sound():
+        try:
+            if self._sound_of is not None:
+                self._join_sound(as_ffmpeg_takes_it(self._sound_of))
+        finally:  # Ctrl-C ends the joining, and the pictures are there
             self._part.replace(self.path)
 
     def _open(self, image: Pixels) -> None:
@@ -110,29 +119,54 @@ class ClipWriter:
         finally:
             capture.release()
 
-    def _with_sound(self) -> bool:
-        """Join the pictures with the sound of the source; False where that is not possible here, with the reason."""
+    def _join_sound(self, source: str) -> None:
+        """Join the pictures with the sound of the source; where that is not possible here, say why."""
         ffmpeg = shutil.which("ffmpeg")
         if ffmpeg is None:
             logger.warning("%s has no sound: the program ffmpeg, which would keep it, is not installed", self.path)
-            return False
-        source, said = as_ffmpeg_takes_it(self._sound_of or ""), ""
-        late = _pictures_come_late(source)
-        # the sound as it is, and where MP4 can't hold its kind, in one that it can
-        for codec in ("copy", "aac"):
-            joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
-            inputs = ["-itsoffset", f"{late:.3f}", "-i", as_ffmpeg_takes_it(self._part), "-i", source]
-            chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
-            command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, as_ffmpeg_takes_it(joined)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode == 0 and self._holds_all(joined):
-                joined.replace(self.path)
-                self._part.unlink()
-                return True
+            return
+        joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
+        late, said = _pictures_come_late(source), ""
+        inputs = ["-itsoffset", f"{late:.3f}", "-i", as_ffmpeg_takes_it(self._part), "-i", source]
+        if self._stopped_early(source):
+            inputs += ["-t", f"{late + self._written / self._fps:.3f}"]
+        try:
+            # the sound as it is, and where MP4 can't hold its kind, in one that it can
+            for codec in ("copy", "aac"):
+                chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
+                command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, as_ffmpeg_takes_it(joined)]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode == 0 and self._holds_all(joined):
+                    joined.replace(self._part)
+                    return
+                said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        finally:
             joined.unlink(missing_ok=True)
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         logger.warning("%s has no sound: ffmpeg could not join it (%s)", self.path, said)
-        return False
+
+    def _stopped_early(self, source: str) -> bool:
+        """Whether the source goes on after the last frame: its sound would, too."""
+        try:
+            info = clip_info(source)
+        except VideoError:
+            return False
+        frames = (info.frames or 0) * 0.95 - 1
+        return self._given < frames and self._written / self._fps < frames / info.fps
+
+
+def _rate_of_mp4(fps: float) -> float:
+    """The rate that OpenCV writes: with as few decimals as come near, and none that MPEG-4 has no room for."""
+    wanted = f"fps: expected up to {_LARGEST_NUMBER} frames a second, and one in 1,000 seconds at least, got {fps!r}"
+    if not 0.001 <= fps <= _LARGEST_NUMBER:
+        raise ValueError(wanted)
+    base = 1
+    while abs(_rounded(fps * base) / base - fps) > 0.001 and _rounded(fps * base * 10) <= _LARGEST_NUMBER:
+        base *= 10
+    return max(_rounded(fps * base), 1) / base
+
+
+def _rounded(number: float) -> int:
+    return math.floor(number + 0.5)
 
 
 def _pictures_come_late(source: str) -> float:
