@@ -66,6 +66,11 @@ def test_labels_that_no_set_can_have(labels: list[object]) -> None:
         LabelSet.of(labels)  # type: ignore[arg-type]  # wrong on purpose
 
 
+def test_a_word_is_no_list_of_labels() -> None:
+    with pytest.raises(DataError, match=r"a list of words, got 'sad'"):
+        LabelSet("sad")  # type: ignore[arg-type]  # its letters would be
+
+
 def test_of_takes_what_people_have() -> None:
     fer7 = LabelSet.named("fer7")
     assert LabelSet.of(fer7) is fer7

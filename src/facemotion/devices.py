@@ -40,6 +40,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" is the fastest one here. One that is not there is an error, never a fall-back."""
     import torch
 
+    name = str(name)  # torch's own devices, too
     devices = available_devices()
     if name == "auto":
         return torch.device(devices[0])

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+import re
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 # how far a probability may be from torch's; beyond it no file is written
 TOLERANCE = 1e-3
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class _CropsToProbabilities(nn.Module):
@@ -61,7 +63,8 @@ def export_onnx(net: EmotionNet, config: WeightsConfig, path: str | os.PathLike[
                 raise WeightsError(f"{target}: not written: its probabilities differ from torch's by {difference:.2g}")
             partial.replace(target)
     except torch.onnx.OnnxExporterError as error:
-        said = str(error).strip().partition("\n")[0]
+        # the error itself begins with a banner; what it is about stands in its cause
+        said = _COLOURS.sub("", str(error.__cause__ or error)).strip().partition("\n")[0]
         raise WeightsError(
             f"{target}: not written: torch can't export a network of {config.backbone!r}: {said}"
         ) from error

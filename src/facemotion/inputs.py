@@ -31,8 +31,9 @@ class InputSpec:
     std: tuple[float, ...] = (0.5,)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", tuple(self.mean))
-        object.__setattr__(self, "std", tuple(self.std))
+        for name in ("mean", "std"):  # numpy's numbers would make other types of all that they meet
+            values = tuple(float(each) if _is_number(each) else each for each in getattr(self, name))
+            object.__setattr__(self, name, values)
         if not isinstance(self.size, int) or isinstance(self.size, bool) or not 8 <= self.size <= 1024:
             raise ValueError(f"size: expected a whole number from 8 to 1024, got {self.size!r}")
         if self.colour not in ("grey", "rgb"):

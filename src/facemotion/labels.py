@@ -48,6 +48,8 @@ class LabelSet:
     _by_key: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.labels, str):  # its letters are no labels
+            raise DataError("wrong labels", expected="a list of words", got=repr(self.labels))
         object.__setattr__(self, "labels", tuple(self.labels))
         if not self.labels or not all(isinstance(label, str) and label.strip() for label in self.labels):
             raise DataError("wrong labels", expected="one or more words", got=repr(list(self.labels)))

@@ -10,7 +10,15 @@ import pytest
 import torch
 import torchvision
 
-from facemotion.backbones.network import EmotionNet, build_backbone, find_backbone, list_backbones
+from facemotion.backbones.network import (
+    EmotionNet,
+    build_backbone,
+    build_network,
+    find_backbone,
+    list_backbones,
+    load_network,
+    plan_network,
+)
 from facemotion.errors import ConfigError, DownloadError, UnknownNameError, WeightsError
 from facemotion.inputs import InputSpec
 from facemotion.testing import check_backbone
@@ -50,6 +58,15 @@ def test_a_backbone_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "torchvision:shufflenet_v2_x0_5", "torchvision:swin_t"])
 def test_a_classifier_of_torchvision_keeps_it_too(name: str) -> None:
     check_backbone(name, size=64)
+
+
+def test_what_a_module_wrote_beside_its_tensors_is_kept() -> None:
+    """mnasnet can't be loaded without its version."""
+    spec = InputSpec(size=48, colour="rgb", mean=(0.5,) * 3, std=(0.5,) * 3)
+    config = plan_network("torchvision:mnasnet0_5", "basic5", spec)
+    tensors = build_network(config).state_dict()
+    again = load_network(config, dict(tensors), "a test")
+    assert all(torch.equal(value, tensors[name]) for name, value in again.state_dict().items())
 
 
 def test_side_outputs_are_left_out() -> None:

@@ -91,3 +91,11 @@ def test_a_few_faces_of_a_small_network_take_one_thread_and_much_work_takes_all(
         np.testing.assert_allclose(rows[[0, 299]], alone, atol=1e-6)
     finally:
         torch.set_num_threads(before)
+
+
+def test_weights_that_are_made_of_others_are_counted_too() -> None:
+    net, config = network("cnn4")
+    plain = runner_of(net, config).work
+    first = next(each for each in net.modules() if isinstance(each, nn.Conv2d))
+    torch.nn.utils.parametrizations.weight_norm(first)
+    assert runner_of(net, config).work == plain

@@ -163,17 +163,16 @@ def test_a_rest_of_one_face_stops_no_training(faces: Path) -> None:
     assert "batch_size: too small a batch: expected at least 2" in done.stderr
 
 
-def test_what_chooses_is_not_trained_on_whatever_its_name(faces: Path) -> None:
+@pytest.mark.parametrize(("chosen", "counts"), [("fold2", [60, 20]), ("fold1/fold2", [40, 40])])
+def test_what_chooses_is_not_trained_on_whatever_its_name(faces: Path, chosen: str, counts: list[int]) -> None:
     table = faces.parent / "folds.csv"
     rows = [
-        f"faces/{name}/{index}.png,{name},{'fold1' if index % 4 else 'fold2'}"
-        for name in ("bars", "rings")
-        for index in range(40)
+        f"faces/{name}/{index}.png,{name},fold{(index + 2) % 4}" for name in ("bars", "rings") for index in range(40)
     ]
     table.write_text("\n".join(["path,label,split", *rows]), "utf-8")
-    command = train(faces, "--val-split", "fold2", "--set", "epochs=1")
+    command = train(faces, "--val-split", chosen, "--set", "epochs=1")
     command[command.index(str(faces))] = str(table)
     done = run(*command)
     assert done.returncode == 0, done.stderr
     config = json.loads((faces.parent / "run" / "best" / "config.json").read_text())
-    assert [each["count"] for each in (*config["trained_on"], *config["metrics"])] == [60, 20]
+    assert [each["count"] for each in (*config["trained_on"], *config["metrics"])] == counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,14 @@ def test_a_copy_is_calibrated_and_nothing_else_changes(
     told = new.metrics[-1]
     assert (told["ece_before"], told["ece_after"]) == (done.ece_before, done.ece_after)
     assert "ece_after" in (tmp_path / "copy" / "README.md").read_text()
+
+
+def test_figures_of_another_temperature_do_not_stay(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:
+    told = json.loads((too_sure / "config.json").read_text())
+    told["metrics"].append({"data": "faces", "split": "test", "accuracy": 0.9, "ece": 0.01, "log_loss": 0.3})
+    (too_sure / "config.json").write_text(json.dumps(told))
+    calibrate(too_sure, stripes, tmp_path / "copy", device="cpu")
+    assert read_config(tmp_path / "copy").metrics[-2] == {"data": "faces", "split": "test", "accuracy": 0.9}
 
 
 def test_again_gives_the_same_bytes_and_no_second_line(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:

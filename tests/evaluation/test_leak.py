@@ -14,7 +14,7 @@ from training_patterns import patterns
 from facemotion import Evaluator, Samples
 from facemotion.data.copies import has_copy_in, has_near_copy_in, near_pairs
 from facemotion.errors import DataError
-from facemotion.evaluation.leak import find_leak, read_training, selected_split
+from facemotion.evaluation.leak import find_leak, may_be_trained_on, read_training, selected_split
 from facemotion.weights.folder import read_config
 
 
@@ -110,6 +110,19 @@ def test_the_split_that_chose_the_epoch_is_known_by_its_faces_or_its_name(
     assert selected_split(older, stripes.select("val").subset(range(90)))
     assert selected_split(older, renamed) is None
     assert selected_split(dataclasses.replace(config, chosen_on=None), stripes.select("val")) is None
+
+
+def test_splits_that_chose_or_were_learnt_together_are_known_one_by_one(stripes: Samples, knows_stripes: Path) -> None:
+    config = read_config(knows_stripes)
+    [told], source = config.metrics, stripes.source
+    joint = {**told, "split": "val/test", "fingerprint": stripes.select("val/test").fingerprint}
+    learnt = {**config.trained_on[0], "split": "train/val"}
+    config = dataclasses.replace(config, metrics=(joint,), chosen_on=f"{source} val/test", trained_on=(learnt,))
+    for split in ("val", "test", "val/test"):
+        assert selected_split(config, stripes.select(split)), split
+    assert selected_split(config, stripes.select("train")) is None
+    seen = [split for split in ("train", "val", "test") if may_be_trained_on(config, stripes.select(split))]
+    assert seen == ["train", "val"]
 
 
 def test_public_test_is_known_wherever_it_lies(fer: Samples, knows_fer: Path) -> None:

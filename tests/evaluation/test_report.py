@@ -112,6 +112,13 @@ def test_no_picture_of_an_older_report_is_left(report: Report, tmp_path: Path) -
     assert {each.name for each in tmp_path.iterdir()} == left
 
 
+def test_files_of_others_are_not_written_over(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.md").write_text("my thesis")
+    with pytest.raises(FacemotionError, match=r"holds report\.md, and no report of ours"):
+        report.save(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.md"]
+
+
 def test_markdown_tells_it_all_and_shows_the_pictures(report: Report, tmp_path: Path) -> None:
     report.save(tmp_path)
     text = (tmp_path / "report.md").read_text()

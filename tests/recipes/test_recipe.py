@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facemotion import InputSpec, LabelSet, Recipe, RecipeError, UnknownNameError
@@ -145,3 +146,12 @@ def test_the_recipes_of_the_package_load() -> None:
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('\ufeffbackbone = "cnn4"\n', "utf-8")
     assert Recipe.load(tmp_path / "mine.toml").backbone == "cnn4"
+
+
+def test_what_programs_have_in_hand_is_taken(tmp_path: Path) -> None:
+    changes = {"epochs": np.int64(3), "optimizer.lr": np.float32(0.5), "init": tmp_path, "input.mean": np.array([0.5])}
+    recipe = Recipe.load("cnn-7class").override(
+        {**changes, "labels": LabelSet.named("fer7"), "dropout": np.float64(0.25)}
+    )
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert (recipe.epochs, recipe.optimizer.lr, recipe.init, recipe.dropout) == (3, 0.5, str(tmp_path), 0.25)

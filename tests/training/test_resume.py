@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from training_patterns import Stopped
@@ -63,7 +65,7 @@ def test_a_training_that_lost_its_checkpoint_is_kept(
     Trainer(recipe, out=out, epochs=1).fit(train, val)
     (out / "checkpoints" / "last.pt").unlink()
     if with_folder:
-        (out / "checkpoints").rmdir()
+        shutil.rmtree(out / "checkpoints")
     before = (out / "history.csv").read_bytes()
     with pytest.raises(TrainingError, match=r"history\.csv.*, and no checkpoint"):
         Trainer(recipe, out=out, epochs=2).fit(train, val)
@@ -87,3 +89,32 @@ def test_threads_are_as_before_after_a_training_that_could_not_begin(
     with pytest.raises(RecipeError, match="nothing is left to train"):
         Trainer(frozen, out=out).fit(train, val)
     assert torch.get_num_threads() == before
+
+
+def test_what_others_call_checkpoints_is_no_training_of_ours(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    (out / "checkpoints").mkdir(parents=True)
+    (out / "best").mkdir()
+    (out / "best" / "model.pt").write_text("not ours")
+    with pytest.raises(TrainingError, match="holds best, and no checkpoint"):
+        Trainer(recipe, out=out, epochs=1).fit(train, val)
+    torch.save({"model": torch.zeros(2)}, out / "checkpoints" / "last.pt")
+    with pytest.raises(TrainingError, match="is no checkpoint of a training of ours"):
+        Trainer(recipe, out=out, epochs=1).fit(train, val)
+    assert (out / "best" / "model.pt").read_text() == "not ours"
+
+
+def test_copies_beside_the_best_network_are_kept(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    for name in ("best.old", "best.new"):
+        (out / name).mkdir(parents=True)
+    Trainer(recipe, out=out, epochs=2).fit(train, val)
+    assert {"best", "best.old", "best.new"} <= {each.name for each in out.iterdir()}
+
+
+def test_numbers_of_numpy_are_written_as_numbers(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
+    numbers = {"input__mean": [train.targets.mean() / 4], "input__std": np.array([0.25]), "epochs": np.int64(1)}
+    wanted = Trainer(recipe, out=out, dropout=np.float64(0.2), labels=recipe.label_set, **numbers)
+    wanted.fit(train, val)
+    assert Recipe.load(out / "recipe.toml").dropout == 0.2
+    assert Recipe.load(out / "recipe.toml").input.std == (0.25,)

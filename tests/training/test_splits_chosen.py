@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from training_patterns import patterns
 
-from facemotion import DataError, Recipe
+from facemotion import DataError, Recipe, TrainingError
 from facemotion.data.copies import has_copy_in
 from facemotion.data.samples import Samples
-from facemotion.training.setup import training_data
+from facemotion.training.setup import read_samples, training_data
 
 
 def divided(samples: Samples, *names: str) -> Samples:
@@ -53,9 +53,20 @@ def test_faces_to_choose_on_are_not_those_beside_a_test_split(recipe: Recipe) ->
         training_data(patterns(96, 1), divided(patterns(96, 2), "", "test"), recipe)
 
 
-def test_splits_that_mean_something_else_are_all_trained_on(recipe: Recipe) -> None:
+def test_splits_that_mean_something_else_are_all_trained_on(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
     training, validation = training_data(divided(patterns(96, 1), "site a", "site b"), patterns(48, 2), recipe)
     assert (len(training), len(validation)) == (96, 48)
+    assert "all its splits are there to train on (site a, site b); --split names one" in caplog.text
+
+
+def test_splits_that_are_named_together_are_trained_on_together(recipe: Recipe) -> None:
+    samples = divided(patterns(192, 1), "train", "val", "test")
+    chosen = read_samples(samples, recipe, "train/val")
+    training, _ = training_data(chosen, samples.select("test"), recipe)
+    assert (len(training), training.split_counts()) == (129, {"train/val": 129})
+    held = divided(patterns(192, 1), "Training", "PublicTest", "PrivateTest")
+    with pytest.raises(TrainingError, match="PrivateTest is the test part"):
+        training_data(read_samples(held, recipe, "Training/PrivateTest"), patterns(48, 2), recipe)
 
 
 def test_to_be_judged_by_the_training_faces_is_warned_of(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:

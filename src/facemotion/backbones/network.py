@@ -153,8 +153,9 @@ def load_network(config: WeightsConfig, tensors: Mapping[str, Tensor], place: st
     if problems:
         what = f"the tensors are not those of {config.backbone!r} with {len(config.labels)} labels"
         raise ConfigError(f"{place}: {what}: {'; '.join(problems)}")
-    fitting = {name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}
-    net.load_state_dict(fitting, assign=True)
+    # in place: beside their tensors modules wrote something, such as their version, that no copy has
+    wanted.update([(name, tensor.to(wanted[name].dtype)) for name, tensor in tensors.items()])
+    net.load_state_dict(wanted, assign=True)
     return net
 
 

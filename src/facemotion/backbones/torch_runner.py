@@ -96,7 +96,8 @@ def _multiplications(net: nn.Module, spec: InputSpec, dtype: torch.dtype) -> int
 
     def count(layer: nn.Module, _: Any, output: Tensor) -> None:
         # each output channel's value is a sum over one kernel
-        weight = layer.get_parameter("weight")
+        weight = layer.weight  # not `get_parameter`: one that is made of others is none
+        assert isinstance(weight, Tensor)
         counts.append(output.numel() * weight[0].numel())
 
     layers = [each for each in net.modules() if isinstance(each, nn.Conv2d | nn.Linear)]

@@ -48,7 +48,11 @@ def train(
 
     FER-2013 is trained on Training and the epoch chosen on PublicTest, unless told otherwise.
     """
+    import numpy as np
+
+    from facemotion.evaluation.reading import own_split
     from facemotion.recipes.recipe import Recipe
+    from facemotion.training.setup import as_one_split
     from facemotion.training.trainer import Trainer
 
     # of several processes (torchrun) the first one speaks for all
@@ -63,7 +67,10 @@ def train(
     training = trainer.read(data, split)
     validation = trainer.read(val or data, val_split) if val or val_split else None
     if val_split and not (val or split):  # whatever the others are called, what chooses is no training data
-        training = training.subset(training.splits != training.find_split(val_split))
+        chosen = list(training.select(val_split).split_counts())
+        training = training.subset(~np.isin(training.splits, chosen))
+        if not any(own_split(training, name) for name in ("train", "val", "test")):
+            training = as_one_split(training)
     with _Line(silent=not first) as line:
         history = trainer.fit(training, validation, resume="never" if fresh else "auto", progress=line)
     if first:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from facemotion.weights.spec import WeightsConfig
 
 
+# figures that another temperature makes untrue
+_OF_A_TEMPERATURE = ("ece", "log_loss")
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What `calibrate` did: on which faces, the temperature before and after, and what became of the figures.
@@ -104,7 +108,8 @@ def calibrate(
     }
     told |= {"temperature": done.temperature, "ece_before": done.ece_before, "ece_after": done.ece_after}
     # what an earlier calibration found is no longer true
-    metrics = (*(each for each in config.metrics if "temperature" not in each), told)
+    kept = [each for each in config.metrics if "temperature" not in each]
+    metrics = (*({key: value for key, value in each.items() if key not in _OF_A_TEMPERATURE} for each in kept), told)
     write_folder(
         target,
         dataclasses.replace(config, temperature=done.temperature, metrics=metrics, facemotion_version=__version__),

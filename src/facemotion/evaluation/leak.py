@@ -59,17 +59,19 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
     if not config.chosen_on:
         return None
     names = list(samples.split_counts())
+    chose = [
+        told for told in config.metrics if f"{told.get('data', '')} {told.get('split', '')}".strip() == config.chosen_on
+    ]
+    own = {told["fingerprint"] for told in chose if told.get("fingerprint")}
+    if own and _fingerprint(samples, config) in own:
+        return config.chosen_on
     if len(names) > 1:
         return next((found for name in names if name and (found := selected_split(config, samples.select(name)))), None)
     split = names[0] if names else ""
-    for told in config.metrics:
-        if f"{told.get('data', '')} {told.get('split', '')}".strip() != config.chosen_on:
-            continue
-        if told.get("fingerprint"):
-            same = told["fingerprint"] == _fingerprint(samples, config)
-        else:
-            same = split == told.get("split") != "" and _same_name(told, samples)
-        if same:
+    for told in chose:
+        parts = str(told.get("split") or "").split("/")
+        # of several splits that chose together none has their fingerprint
+        if split in parts and split and _same_name(told, samples) and (len(parts) > 1 or not told.get("fingerprint")):
             return config.chosen_on
     *_, last = config.chosen_on.split()
     return config.chosen_on if split == last and split in _FAMOUS else None
@@ -88,7 +90,8 @@ def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
     """
     named = any(samples.split_counts())
     return any(
-        _same_name(told, samples) and (not named or own_split(samples, told.get("split") or "") is not None)
+        _same_name(told, samples)
+        and (not named or any(own_split(samples, name) for name in str(told.get("split") or "").split("/")))
         for told in config.trained_on
     )
 

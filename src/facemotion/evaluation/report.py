@@ -76,6 +76,7 @@ class Report(Findings):
         files = {"report.json": f"{text}\n".encode(), "report.md": report_text.markdown(self, pictures).encode()}
         try:
             target.mkdir(parents=True, exist_ok=True)
+            _refuse_others_files(target, [*files, *pictures])
             if (target / "report.json").exists():  # an older report's pictures would pass for this one's
                 for name in report_text.PICTURES.keys() - pictures.keys():
                     (target / name).unlink(missing_ok=True)
@@ -86,6 +87,13 @@ class Report(Findings):
         except OSError as error:
             raise FacemotionError(f"{target}: the report can't be written: {error.strerror or error}") from error
         return [target / name for name in (*files, *pictures)]
+
+
+def _refuse_others_files(folder: Path, names: list[str]) -> None:
+    """A FacemotionError where files of a report's names lie in a folder without a report."""
+    there = [name for name in names if (folder / name).exists()]
+    if there and not (folder / "report.json").exists():
+        raise FacemotionError(f"{folder} holds {', '.join(there)}, and no report of ours: name another folder")
 
 
 def _plain(value: Any) -> Any:

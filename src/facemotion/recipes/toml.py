@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +12,10 @@ from datetime import date, time
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from facemotion.errors import RecipeError, UnknownNameError
+from facemotion.labels import LabelSet
 
 
 def check(kind: type, values: Mapping[str, Any], place: str) -> Any:
@@ -23,7 +27,7 @@ def check(kind: type, values: Mapping[str, Any], place: str) -> Any:
     for key in values:
         if key not in names:
             raise RecipeError(str(UnknownNameError("key", key, names)), place)
-    arguments = {key: _convert(hints[key], value, f"{place}: {key}") for key, value in values.items()}
+    arguments = {key: _convert(hints[key], _plain(value), f"{place}: {key}") for key, value in values.items()}
     try:
         return kind(**arguments)
     except ValueError as error:
@@ -36,6 +40,19 @@ def _convert(hint: Any, value: Any, place: str) -> Any:
     if _fits(hint, value):
         return tuple(value) if isinstance(value, list) else float(value) if hint is float else value
     raise RecipeError("wrong value", place, _describe(hint), repr(value))
+
+
+def _plain(value: Any) -> Any:
+    """What programs have in hand, numbers and arrays of numpy, label sets and paths, as TOML would give it."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, LabelSet):
+        return list(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return {key: _plain(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -18,6 +18,8 @@ from facemotion.errors import TrainingError, WeightsError
 logger = logging.getLogger(__name__)
 
 _FOLDER, _NAME = "checkpoints", "last.pt"
+# others have folders of that name, too
+_MARK = ".facemotion"
 # what a training writes over
 WRITTEN = ("recipe.toml", "history.csv", "best")
 _REMEDY = "what was saved before is whole; free some space and run the same command again"
@@ -55,11 +57,12 @@ def not_written(path: Path, error: Exception) -> TrainingError:
 def begin(folder: Path) -> None:
     """Make a training folder and leave a mark in it, before anything else is written there."""
     make_folder(folder / _FOLDER)
+    write_whole(folder / _FOLDER / _MARK, b"")
 
 
 def has_begun(folder: Path) -> bool:
     """Whether a training made this folder its own, even if it never came to a checkpoint."""
-    return (folder / _FOLDER).is_dir()
+    return (folder / _FOLDER / _MARK).is_file()
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -79,12 +82,14 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage shows as a different exception of torch's reader each time
         raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with --fresh") from error
+    if not isinstance(state, dict) or not {"recipe", "resolved", "data", "loop"} <= state.keys():
+        raise TrainingError(f"{path} is no checkpoint of a training of ours: choose another --out")
     return state
 
 
 def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
     """Write a folder anew beside the old one and put it in its place."""
-    fresh, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+    fresh, old = folder.with_name(f".{folder.name}.new"), _replaced(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         write(fresh)
@@ -100,9 +105,14 @@ def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
 
 def recover_folder(folder: Path) -> None:
     """After a kill in the middle of `replace_folder`: the old one in its place again."""
-    old = folder.with_name(f"{folder.name}.old")
+    old = _replaced(folder)
     if old.exists() and not folder.exists():
         old.rename(folder)
+
+
+def _replaced(folder: Path) -> Path:
+    """Where a folder is for the moment that replacing it takes; hidden, so that it is nobody's copy."""
+    return folder.with_name(f".{folder.name}.old")
 
 
 def move_aside(folder: Path) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,7 +19,7 @@ from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
 from facemotion.errors import DataError, RecipeError, TrainingError, UnknownNameError
-from facemotion.evaluation.reading import own_split, part_of
+from facemotion.evaluation.reading import own_split, part_of, split_name
 from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
 from facemotion.weights.spec import Head, Packing, WeightsConfig
@@ -80,27 +81,40 @@ def _refuse_nothing(samples: Samples, part: str) -> None:
 
 
 def _refuse_the_test(samples: Samples, purpose: str) -> None:
-    if _TEST in samples.split_counts():
+    if any(_TEST in name.split("/") for name in samples.split_counts()):
         raise TrainingError(f"{samples.source}: {_TEST} is the test part: name another split to {purpose}")
 
 
 def _part(samples: Samples, name: str, purpose: str) -> Samples:
     """`part_of`; where it finds none an error: a network would be judged on what it has seen."""
+    others = ", ".join(each for each in samples.split_counts() if each)
+    option = {"train": "--split", "val": "--val-split"}[name]
     try:
-        return part_of(samples, name)
+        part = part_of(samples, name)
     except UnknownNameError:
-        option = {"train": "--split", "val": "--val-split"}[name]
         wanted = f"one that is called {name}; name another: {option}, or read_data(..., split=...)"
-        others = ", ".join(each for each in samples.split_counts() if each)
         raise DataError(f"which split to {purpose}?", samples.source, wanted, others) from None
+    if len(part.split_counts()) > 1:
+        logger.warning("%s: all its splits are there to %s (%s); %s names one", samples.source, purpose, others, option)
+    return part
 
 
 def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split: str | None = None) -> Samples:
-    """The samples numbered as the network will be. Known emotions may be left out; one's own labels must fit."""
+    """The samples numbered as the network will be. Known emotions may be left out; one's own labels must fit.
+
+    Several splits that are named together are one.
+    """
     wanted = recipe.label_set
-    if not wanted.emotions:
-        return read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
-    return read_data(source, label_rule=recipe.label_rule, split=split).restrict(wanted)
+    if wanted.emotions:
+        samples = read_data(source, label_rule=recipe.label_rule, split=split).restrict(wanted)
+    else:
+        samples = read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
+    return as_one_split(samples) if split else samples
+
+
+def as_one_split(samples: Samples) -> Samples:
+    """The samples in one split with the names of all that they are in."""
+    return samples.with_splits(np.full(len(samples), split_name(samples) or ""))
 
 
 def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, WeightsConfig]:
@@ -119,7 +133,7 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
         net.temperature = 1.0
         config = dataclasses.replace(config, packing=Packing(ranks=known.config.packing.ranks))
     for module in net.modules():
-        if isinstance(module, nn.Dropout) and recipe.dropout is not None:
+        if isinstance(module, nn.modules.dropout._DropoutNd) and recipe.dropout is not None:
             module.p = recipe.dropout
     prefixes = [
         prefix for prefix in recipe.freeze if not any(name.startswith(prefix) for name, _ in net.named_modules())
