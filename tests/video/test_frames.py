@@ -177,11 +177,13 @@ def test_a_phone_s_clip_is_turned_upright(tmp_path: Path) -> None:
 VARIABLE = ["-vf", "select='not(mod(n,7))+lt(mod(n,25),6)'", "-fps_mode", "vfr"]
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.ts", "a.avi", "a.mp4"])
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.ts", "a.avi", "a.mp4", "fragments.mp4"])
 def test_a_variable_rate_is_whole_and_half_of_it_is_not(tmp_path: Path, ffmpeg: str, name: str) -> None:
     """Most containers know their length alone, and what they say of their frames is a guess."""
     source, clip = write(tmp_path / "source.avi", 150), tmp_path / name
     codec = ["-c:v", "libvpx"] if name == "a.webm" else ["-c:v", "mpeg4", "-qscale:v", "2"]
+    if name == "fragments.mp4":
+        codec += ["-movflags", "frag_keyframe+empty_moov"]
     subprocess.run([ffmpeg, "-v", "error", "-i", source, *VARIABLE, *codec, clip], check=True)
     count = sum(n % 7 == 0 or n % 25 < 6 for n in range(150))
     assert len(list(read_frames(clip))) == pytest.approx(count, abs=1)

@@ -215,16 +215,14 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
     """
     if count == 0:
         raise VideoError(f"{name}: there is no frame in it that can be read")
-    if info.frames and count < info.frames * 0.95 - 1:
-        # an editor cuts a clip by saying how much of it is shown
-        shown = shown_seconds(name)
-        if shown is None:
-            # only MP4 counts its frames: elsewhere their number is guessed of a rate that varies, and their times tell
-            whole = told * info.fps + 1 >= info.frames * 0.95 - 1
-        else:
-            whole = (count + 1) / info.fps >= shown * 0.95
-        if not whole:
-            raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
+    if not info.frames or count >= info.frames * 0.95 - 1:
+        return
+    # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
+    # vary, and their times tell. An editor cuts a clip by saying how much of it is shown.
+    shown = shown_seconds(name)
+    whole = (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.frames * 0.95 - 1
+    if not whole:
+        raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
 
 
 def _info(capture: Any) -> ClipInfo:
