@@ -67,6 +67,6 @@ def test_a_network_whose_way_depends_on_its_input_is_not_written(tmp_path: Path)
     net = build_network(config)
     plain = net.forward
     net.forward = lambda crops: plain(crops) if crops.mean() > 0 else plain(-crops)  # type: ignore[method-assign]
-    with pytest.raises(WeightsError, match="not written: torch can't export a network of 'fast'"):
+    with pytest.raises(WeightsError, match="not written: torch can't export a network of 'fast': Could not guard on"):
         export_onnx(net, config, tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -58,6 +58,11 @@ class ClipInfo:
     fps: float
     frames: int | None
 
+    @property
+    def least_frames(self) -> float:
+        """Fewer than these are clearly fewer than it says; -1 where it says nothing."""
+        return (self.frames or 0) * 0.95 - 1
+
 
 def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawFrame, None, None]:
     """The frames of a source, in order, with little more than one of them in memory.
@@ -215,12 +220,12 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
     """
     if count == 0:
         raise VideoError(f"{name}: there is no frame in it that can be read")
-    if not info.frames or count >= info.frames * 0.95 - 1:
+    if count >= info.least_frames:
         return
     # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
     # vary, and their times tell. An editor cuts a clip by saying how much of it is shown.
     shown = shown_seconds(name)
-    whole = (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.frames * 0.95 - 1
+    whole = (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.least_frames
     if not whole:
         raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
 

@@ -150,15 +150,13 @@ class ClipWriter:
             info = clip_info(source)
         except VideoError:
             return False
-        frames = (info.frames or 0) * 0.95 - 1
-        return self._given < frames and self._written / self._fps < frames / info.fps
+        return self._given < info.least_frames and self._written / self._fps < info.least_frames / info.fps
 
 
 def _rate_of_mp4(fps: float) -> float:
     """The rate that OpenCV writes: with as few decimals as come near, and none that MPEG-4 has no room for."""
-    wanted = f"fps: expected up to {_LARGEST_NUMBER} frames a second, and one in 1,000 seconds at least, got {fps!r}"
     if not 0.001 <= fps <= _LARGEST_NUMBER:
-        raise ValueError(wanted)
+        raise ValueError(f"fps: expected up to {_LARGEST_NUMBER} frames a second, at least 0.001, got {fps!r}")
     base = 1
     while abs(_rounded(fps * base) / base - fps) > 0.001 and _rounded(fps * base * 10) <= _LARGEST_NUMBER:
         base *= 10
