@@ -22,6 +22,7 @@ from facemotion.training.distributed import Processes
 from facemotion.training.loop import Loop
 from facemotion.training.losses import Objective
 from facemotion.training.progress import Progress
+from facemotion.training.run import Run
 from facemotion.training.setup import starting_network
 from facemotion.training.trainer import Trainer
 
@@ -137,12 +138,34 @@ def test_a_damaged_checkpoint_is_named(recipe: Recipe, train: Samples, val: Samp
         Trainer(recipe, out=out, epochs=1).fit(train, val)
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(
-    recipe: Recipe, train: Samples, val: Samples, out: Path
+def test_what_steps_gave_may_be_read_when_more_have_been_done(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch \d, batch \d.*optimizer\.lr"):
-        Trainer(recipe, out=out, optimizer__lr=1e30).fit(train, val)
-    assert not (out / "checkpoints" / "last.pt").exists()
+    """As it is on a graphics card, which is not asked after each."""
+    at_once = Trainer(recipe, out=out / "at_once").fit(train, val)
+    monkeypatch.setattr(Run, "_is_time_to_read", lambda run: False)
+    told: list[Progress] = []
+    for seconds in (120.0, 0.0):
+        monkeypatch.setattr("facemotion.training.folder._CHECKPOINT_SECONDS", seconds)
+        late = Trainer(recipe, out=out / f"late{seconds}").fit(train, val, progress=told.append)
+        assert same(out / "at_once", out / f"late{seconds}")
+        figures = [(row.train_loss, row.train_accuracy, row.val_loss) for row in late.epochs]
+        assert figures == [(row.train_loss, row.train_accuracy, row.val_loss) for row in at_once.epochs]
+    assert [each.judged for each in told] == [True] * 2 * recipe.epochs
+    assert {each.faces for each in told} == {len(train)}
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for _ in ("read at once", "and later"):
+        with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch \d, batch \d.*optimizer\.lr") as error:
+            Trainer(recipe, out=out, optimizer__lr=1e30).fit(train, val)
+        said.append(str(error.value))
+        assert not (out / "checkpoints" / "last.pt").exists()
+        monkeypatch.setattr(Run, "_is_time_to_read", lambda run: False)
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(("seconds", "says"), [(0.0, "a weight is no number"), (120.0, "the validation loss is nan")])

@@ -111,7 +111,7 @@ def transform(pictures: torch.Tensor, draws: Draws | None, spec: InputSpec) -> t
         images = _colour(images, draws)
     if images.shape[1] < spec.channels:
         images = images.expand(-1, spec.channels, -1, -1)
-    mean, std = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
+    mean, std = (_beside(images, np.array(values, np.float32)).view(1, -1, 1, 1) for values in (spec.mean, spec.std))
     images = (images - mean).div_(std)
     if draws is not None and draws.erased is not None:
         # zero, which is the mean colour
@@ -182,9 +182,15 @@ def _colour(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     return images.clamp_(0, 1) if any(change is not None for change in changes) else images
 
 
+def tensor_on(device: torch.device, numbers: NDArray[Any]) -> torch.Tensor:
+    """The numbers on a device, without waiting for what the device has still to do."""
+    tensor = torch.from_numpy(numbers)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 def _beside(images: torch.Tensor, numbers: NDArray[Any]) -> torch.Tensor:
     """The numbers on the device on which the images are."""
-    return torch.from_numpy(numbers).to(images.device, non_blocking=True)
+    return tensor_on(images.device, numbers)
 
 
 def _inside(boxes: torch.Tensor, size: int) -> torch.Tensor:

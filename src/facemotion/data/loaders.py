@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from facemotion.data.augment import Mixing, draw, draw_mixing, mix, transform
+from facemotion.data.augment import Mixing, draw, draw_mixing, mix, tensor_on, transform
 from facemotion.data.samples import Samples
 from facemotion.recipes.recipe import Augment
 
@@ -143,7 +143,7 @@ class Loader:
         return Batch(images, targets, labels, chosen[mine], count)
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return tensor_on(self.device, array)
 
     def _crops(self, indices: NDArray[np.int64]) -> Pixels:
         return self.samples.crops(self._stored, indices) if self._kept is None else self._kept[indices]

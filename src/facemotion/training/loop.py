@@ -61,8 +61,11 @@ class Loop:
         self.rate = LearningRate()
         self._steps = 0
 
-    def step(self, batch: Batch, lr: float) -> tuple[float, int]:
-        """Learn from a batch. Gives the summed loss over this process's part, and how many of it were right."""
+    def step(self, batch: Batch, lr: float) -> Tensor:
+        """Learn from a batch. Gives the summed loss over this process's part, and how many of it were right.
+
+        They stay on the device: to read them is to wait until the step is done.
+        """
         self._wrapped.train()
         self._objective.train()
         for module in self._frozen:
@@ -83,7 +86,7 @@ class Loop:
         self._average()
         first, truth = logits[:, : self._classes], targets[:, : self._classes]
         right = (first.argmax(dim=1) == truth.argmax(dim=1)).sum()
-        return float(loss.detach()), int(right)
+        return torch.stack([loss.detach(), right.float()])
 
     def validate(self, loader: Loader) -> Validation:
         """Judge the network on samples, each seen once, as inference sees it."""
@@ -92,15 +95,16 @@ class Loop:
         self._together.share(self.judged.buffers())
         self.judged.eval()
         self._objective.eval()
-        confusion, loss = torch.zeros(classes * classes, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        pairs, losses = [], []
         with torch.inference_mode():
             for batch in loader.epoch(0):
                 images, targets = self._moved(batch.images), batch.targets.to(self._device)
                 with self._autocast():
                     logits = self.judged(images)[:, :classes]
-                loss += float(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
-                pairs = batch.labels.to(self._device) * classes + logits.argmax(dim=1)
-                confusion += torch.bincount(pairs.cpu(), minlength=classes * classes)
+                losses.append(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
+                pairs.append(batch.labels.to(self._device) * classes + logits.argmax(dim=1))
+        confusion = torch.bincount(torch.cat(pairs).cpu(), minlength=classes * classes)
+        loss = torch.stack(losses).cpu().double().sum(dim=0, keepdim=True)
         totals = self._together.total(torch.cat([confusion, loss]).to(self._device, torch.float32)).cpu()
         matrix = totals[:-1].reshape(classes, classes).numpy().round().astype(np.int64)
         return Validation(float(totals[-1]) / max(int(matrix.sum()), 1), matrix)

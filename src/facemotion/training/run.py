@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,21 @@ _REMEDY = (
     "the learning rate may be too high: --set optimizer.lr=..., or clip gradients: --set clip_grad=1. "
     "The last checkpoint is kept"
 )
+_CARD_LOADERS = 4
+# how long a card works on before it is asked what its steps gave
+_READING_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that has begun. told: what `Loop.step` gave, which may not be known yet."""
+
+    number: int
+    batch: int
+    epoch: int
+    lr: float
+    faces: int
+    told: torch.Tensor
 
 
 class Run:
@@ -64,6 +80,7 @@ class Run:
         if self._second is not None:
             self._data["second"] = hashlib.sha256(self._second.tobytes()).hexdigest()
         self.history, self._sums = History(), Sums()
+        self._unread, self._read_at = list[_Step](), time.monotonic()
         saved = together.agree(earlier_state(out) if together.first else None)
         if saved:
             check_same(saved, recipe, self._data, out)
@@ -107,9 +124,13 @@ class Run:
             lr = self._loop.rate.at(recipe, number + sums.step / len(self._loader))
             self._learn(batch, lr, number)
             sums.seconds = time.monotonic() - started
-            self._progress(self._standing(number))
+            if self._is_time_to_read():
+                self._read()
+                self._progress(self._standing(number))
             self._stop_if_asked(f"in epoch {number + 1} after step {sums.step}")
             self._save_if_due()
+        self._read()
+        sums.seconds = time.monotonic() - started
         self._finish_epoch(number, lr=self._loop.rate.at(recipe, float(number)))
 
     def _standing(self, number: int) -> Progress:
@@ -127,19 +148,31 @@ class Run:
         raise TrainingError(f"another process was stopped {where}; the same command goes on")
 
     def _learn(self, batch: Batch, lr: float, number: int) -> None:
-        sums = self._sums
-        loss, right = self._loop.step(batch, lr)
-        if self._together.count > 1:
-            loss, right = self._together.total(torch.tensor([loss, right], device=self._device)).tolist()
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} in epoch {number + 1}, batch {sums.step + 1} "
-                f"(step {number * len(self._loader) + sums.step + 1}), at a learning rate of {lr:g}: {_REMEDY}"
-            )
+        told, sums = self._loop.step(batch, lr), self._sums
         sums.step += 1
-        sums.faces += batch.size
-        sums.loss += loss
-        sums.right += int(right)
+        self._unread.append(_Step(number * len(self._loader) + sums.step, sums.step, number + 1, lr, batch.size, told))
+
+    def _is_time_to_read(self) -> bool:
+        """Whether to wait for the steps that have begun: a card that has to tell of each stands idle in between."""
+        alone_on_a_card = self._device.type == "cuda" and self._together.count == 1
+        return not alone_on_a_card or time.monotonic() - self._read_at > _READING_SECONDS
+
+    def _read(self) -> None:
+        """Add up what the steps since the last time gave."""
+        steps, self._unread, sums = self._unread, [], self._sums
+        if not steps:
+            return
+        told = self._together.total(torch.stack([each.told for each in steps])).tolist()
+        for step, (loss, right) in zip(steps, told, strict=True):
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is {loss} in epoch {step.epoch}, batch {step.batch} "
+                    f"(step {step.number}), at a learning rate of {step.lr:g}: {_REMEDY}"
+                )
+            sums.faces += step.faces
+            sums.loss += loss
+            sums.right += int(right)
+        self._read_at = time.monotonic()
 
     def _finish_epoch(self, number: int, lr: float) -> None:
         recipe, sums, history = self._recipe, self._sums, self.history
@@ -196,6 +229,7 @@ class Run:
             self._save()
 
     def _save(self) -> None:
+        self._read()
         if not self._loop.is_sound():
             raise TrainingError(f"a weight is no number after step {self._sums.step} of this epoch: {_REMEDY}")
         state = {
@@ -239,6 +273,7 @@ class Run:
         # a rest that is too small to give every process a face would leave one of them without a step, and one of a
         # single face has no spread to normalise by
         least = max(count, 2) if len(samples) > recipe.batch_size else count
+        on_card = self._device.type == "cuda"
         return Loader(
             samples,
             recipe.input,
@@ -250,8 +285,10 @@ class Run:
             rank=self._together.rank,
             world_size=count,
             drop_last=augmented and len(samples) % recipe.batch_size < least,
+            # noise is drawn beside the card, which would wait for a single thread
+            workers=_CARD_LOADERS if on_card else 1,
             # other cards can't do all that is done to faces: a Mac's samples no border
-            device=self._device if self._device.type == "cuda" else "cpu",
+            device=self._device if on_card else "cpu",
         )
 
 
