@@ -1,7 +1,8 @@
 """The mean of weights that went on from the same ones: `python average.py OUT runs/one/best runs/other/best`.
 
 Trainings from one start stay so near to each other that the mean of their weights is a network too: about as good as
-the better one on faces as they are, and nearly as steady as the steadier one on faces that are noisy.
+the better one on faces as they are, and nearly as steady as the steadier one on faces that are noisy. Where the labels
+differ, or layers were made thin, each has a head of its own: the first one's is kept, and the rest is the mean.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ def main() -> None:
     first, *others = (Classifier.load(folder, device="cpu") for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):
         if kind(other.config) != kind(first.config):
-            raise SystemExit(f"{folder} is another network than {folders[0]}, or for other faces or labels")
+            raise SystemExit(f"{folder} is another network than {folders[0]}, or for other faces")
+    alike = {(each.labels, bool(each.config.packing.ranks)) for each in (first, *others)} == {(first.labels, False)}
     states = [each.net.state_dict() for each in (first, *others)]
-    counted = {name for name, tensor in states[0].items() if not tensor.is_floating_point()}
-    mean = {name: torch.stack([each[name] for each in states]).mean(0) for name in states[0].keys() - counted}
+    shared = [
+        name
+        for name, tensor in states[0].items()
+        if tensor.is_floating_point() and (alike or not name.startswith("head."))
+    ]
+    mean = {name: torch.stack([each[name] for each in states]).mean(0) for name in shared}
     first.net.load_state_dict(states[0] | mean)
     first.net.temperature = 1.0
     config = dataclasses.replace(first.config, packing=Packing(ranks=first.config.packing.ranks), metrics=())
@@ -31,7 +37,7 @@ def main() -> None:
 
 
 def kind(config: WeightsConfig) -> tuple[object, ...]:
-    return config.backbone, config.backbone_args, config.input, config.labels
+    return config.backbone, config.backbone_args, config.input
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """All networks that one graphics card trains together: teachers first, then those that learn from them.
 
-    python train.py FER2013 runs                 # everything that is in JOBS, in some ten minutes on one NVIDIA H200
-    python train.py FER2013 runs --epochs 2      # the same with so few epochs each: does it run at all?
+    python train.py vgg FER2013 runs                # a list of JOBS, in some ten minutes on one NVIDIA H200
+    python train.py vgg FER2013 runs --epochs 2     # the same with so few epochs each: does it run at all?
 
 Each job is one `facemotion train`; it starts when the jobs that it stands on are done. Several run at once, since one
 alone leaves a large card waiting. What each prints is in runs/NAME.log.
@@ -21,12 +21,13 @@ from pathlib import Path
 
 TENTH = "--split Training --set val_share=0.1"
 BOTH = """--set 'second={labels="ferplus8", label_rule="soft", share=0.4}'"""
-LARGE = "--set batch_size=256 --set precision=bf16 --set threads=4 --set ema=0.998"
+MANY = "--set batch_size=256 --set precision=bf16 --set threads=4 --set ema=0.998"
 # what is done to the faces: much for large networks, a little less for those that go on from others
 STRONG = (
     "--set 'augment={crop=0.8, widen=0.08, rotation=15, shift=0.06, brightness=0.3, contrast=0.3, sharpness=0.3, "
     "erasing=0.3, mixup=0.3, plain_epochs=8}'"
 )
+SMOOTH = "--set loss.label_smoothing=0.1"
 LATER = STRONG.replace("mixup=0.3, plain_epochs=8", "mixup=0.2, plain_epochs=4")
 
 
@@ -45,9 +46,9 @@ class Job:
         return [*words, "--out", str(runs / self.name)]
 
 
-def taught(names: tuple[str, ...]) -> str:
+def taught(names: tuple[str, ...], mix: float = 0.7) -> str:
     folders = ", ".join(f'"RUNS/{name}/best"' for name in names)
-    return f"--set 'distill.teachers=[{folders}]' --set distill.mix=0.7"
+    return f"--set 'distill.teachers=[{folders}]' --set distill.mix={mix}"
 
 
 SEVEN = ("seven-vgg", "seven-resnet", "seven-fast")
@@ -56,15 +57,15 @@ BEST_OF_SEVEN = ("vgg16-7class", "seven-resnet", "seven-fast")
 RESNET34 = "--set backbone=torchvision:resnet34 --set input.size=88"
 WIDE = "--set 'backbone_args={width=4.0}'"
 ALONE = "--set optimizer.lr=0.12 --set clip_grad=5 --set dropout=0.3"
-JOBS = (
-    Job("seven-vgg", 45, f"--recipe vgg16-7class {TENTH} {LARGE} {BOTH}"),
-    Job("seven-resnet", 45, f"--recipe fast-7class {TENTH} {LARGE} {BOTH} {STRONG} {RESNET34} {ALONE}"),
-    Job("seven-fast", 45, f"--recipe fast-7class {TENTH} {LARGE} {BOTH} {STRONG} {WIDE} {ALONE}"),
+FAST = (
+    Job("seven-vgg", 45, f"--recipe vgg16-7class {TENTH} {MANY} {BOTH} {STRONG} {SMOOTH} --set optimizer.lr=0.05"),
+    Job("seven-resnet", 45, f"--recipe fast-7class {TENTH} {MANY} {BOTH} {STRONG} {RESNET34} {ALONE}"),
+    Job("seven-fast", 45, f"--recipe fast-7class {TENTH} {MANY} {BOTH} {STRONG} {WIDE} {ALONE}"),
     *(
         Job(
             eight,
             18,
-            f"--recipe fast-8class {TENTH} {LARGE} {LATER} --set init=RUNS/{seven}/best "
+            f"--recipe fast-8class {TENTH} {MANY} {LATER} --set init=RUNS/{seven}/best "
             f"--set optimizer.lr={lr} --set clip_grad=2 --set dropout={dropout}",
             (seven,),
         )
@@ -73,30 +74,44 @@ JOBS = (
     Job(
         "vgg16-7class",
         18,
-        f"--recipe vgg16-7class {TENTH} {LARGE} {BOTH} {LATER} --set init=RUNS/seven-vgg/best "
+        f"--recipe vgg16-7class {TENTH} {MANY} {BOTH} {LATER} {SMOOTH} --set init=RUNS/seven-vgg/best "
         f"--set optimizer.lr=0.03 --set dropout=0.4 {taught(SEVEN)}",
         SEVEN,
     ),
     Job(
-        "vgg16-5class",
-        12,
-        f"--recipe vgg16-5class {TENTH} {LARGE} {LATER} --set init=RUNS/vgg16-7class/best "
-        f"--set optimizer.lr=0.02 --set dropout=0.4 {taught(BEST_OF_SEVEN)}",
-        ("vgg16-7class",),
-    ),
-    Job(
         "fast-7class-first",
         105,
-        f"--recipe fast-7class {LARGE} {BOTH} --set optimizer.lr=0.15 {taught(BEST_OF_SEVEN)}",
+        f"--recipe fast-7class {MANY} {BOTH} --set optimizer.lr=0.15 {taught(BEST_OF_SEVEN)}",
         ("vgg16-7class",),
     ),
-    Job("fast-8class-first", 105, f"--recipe fast-8class {LARGE} --set optimizer.lr=0.15 {taught(EIGHT)}", EIGHT),
-    Job("resnet50-5class", 38, f"--recipe resnet50-5class {LARGE} {taught(EIGHT)}", EIGHT),
+    Job("fast-8class-first", 105, f"--recipe fast-8class {MANY} --set optimizer.lr=0.15 {taught(EIGHT)}", EIGHT),
+    Job("resnet50-5class", 38, f"--recipe resnet50-5class {MANY} {taught(EIGHT)}", EIGHT),
 )
+
+
+# long trainings on little changed faces, as the recipes of the VGG16s have it
+PART = "--split Training --set val_share=0.05 --set best=last --set precision=bf16 --set threads=2"
+LIKE_VGG = (
+    "--set batch_size=512 --set ema=0.997 --set loss.label_smoothing=0.05 --set clip_grad=5 --set dropout=0.3 "
+    "--set 'augment={crop=0.87, widen=0.08, rotation=12, shift=0.05, brightness=0.2, contrast=0.2, sharpness=0.4, "
+    "noise=NOISE, erasing=0.25}'"
+)
+CLEAN, GRAINY = LIKE_VGG.replace("NOISE", "0"), LIKE_VGG.replace("NOISE", "0.015")
+SMALLER = "--set backbone=torchvision:resnet34 --set input.size=80"
+LEARNT = f"--set init=RUNS/seven-vgg/best --set optimizer.lr=0.05 --set dropout=0.4 {taught(SEVEN, 0.8)}"
+VGG = (
+    Job("seven-vgg", 135, f"--recipe vgg16-7class {PART} {BOTH}"),
+    Job("seven-resnet", 135, f"--recipe fast-7class {PART} {BOTH} {CLEAN} {SMALLER} --set optimizer.lr=0.2"),
+    Job("seven-fast", 135, f"--recipe fast-7class {PART} {BOTH} {GRAINY} {WIDE} --set optimizer.lr=0.25"),
+    Job("vgg16-7class", 45, f"--recipe vgg16-7class {PART} {BOTH} {LEARNT}", SEVEN),
+    Job("vgg16-5class", 40, f"--recipe vgg16-5class {PART} {LEARNT}", SEVEN),
+)
+JOBS = {"fast": FAST, "vgg": VGG}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", choices=JOBS)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--epochs", type=int, help="of each job, to see whether it runs")
@@ -104,7 +119,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="these jobs alone")
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
-    jobs = [job for job in JOBS if not options.only or job.name in options.only]
+    jobs = [job for job in JOBS[options.jobs] if not options.only or job.name in options.only]
     raise SystemExit(run(jobs, options))
 
 
