@@ -9,7 +9,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ _CARD_LOADERS = 4
 _READING_SECONDS = 0.2
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class _Step:
     """A step that has begun. told: what `Loop.step` gave, which may not be known yet."""
 
