@@ -49,9 +49,8 @@ _READING_SECONDS = 0.2
 class _Step:
     """A step that has begun. told: what `Loop.step` gave, which may not be known yet."""
 
-    number: int
-    batch: int
     epoch: int
+    batch: int
     lr: float
     faces: int
     told: torch.Tensor
@@ -149,7 +148,7 @@ class Run:
     def _learn(self, batch: Batch, lr: float, number: int) -> None:
         told, sums = self._loop.step(batch, lr), self._sums
         sums.step += 1
-        self._unread.append(_Step(number * len(self._loader) + sums.step, sums.step, number + 1, lr, batch.size, told))
+        self._unread.append(_Step(number + 1, sums.step, lr, batch.size, told))
 
     def _is_time_to_read(self) -> bool:
         """Whether to wait for the steps that have begun: a card that has to tell of each stands idle in between."""
@@ -164,9 +163,10 @@ class Run:
         told = self._together.total(torch.stack([each.told for each in steps])).tolist()
         for step, (loss, right) in zip(steps, told, strict=True):
             if not math.isfinite(loss):
+                number = (step.epoch - 1) * len(self._loader) + step.batch
                 raise TrainingError(
                     f"the loss is {loss} in epoch {step.epoch}, batch {step.batch} "
-                    f"(step {step.number}), at a learning rate of {step.lr:g}: {_REMEDY}"
+                    f"(step {number}), at a learning rate of {step.lr:g}: {_REMEDY}"
                 )
             sums.faces += step.faces
             sums.loss += loss
