@@ -151,6 +151,13 @@ def test_labels_of_ones_own_must_be_the_weights(tmp_path: Path) -> None:
     assert (report.labels, report.label_sets.rule) == (("awake", "tired"), "restrict")
 
 
+def test_labels_choose_the_faces_and_a_slip_is_told(knows_stripes: Path) -> None:
+    report = Evaluator(knows_stripes).evaluate(patterns(30, 1), labels=["happy", "sad"])
+    assert (report.labels, report.count) == (("happy", "sad"), 20)
+    with pytest.raises(UnknownNameError, match="no label is named 'hapy'; did you mean 'happy'"):
+        Evaluator(knows_stripes).evaluate(patterns(30, 1), labels=["hapy", "sad"])
+
+
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such folder"):
         Evaluator(tmp_path / "nowhere")

@@ -429,11 +429,3 @@ def test_too_little_memory_says_which_batch_to_try(recipe: Recipe, out: Path) ->
     limit = "resource.setrlimit(resource.RLIMIT_AS, (6 << 30,) * 2)"
     large = recipe.override({"batch_size": 192, "input.size": 1000})
     assert "a batch of 192 does not fit into memory: try --set batch_size=96" in limited(large, out, at_first=limit)
-
-
-def test_dropout_is_that_of_whole_maps_too() -> None:
-    recipe = Recipe.load("cnn-7class").override({"dropout": 0.35})
-    net, _ = starting_network(recipe, recipe.label_set)
-    layers = [each for each in net.modules() if isinstance(each, torch.nn.Dropout | torch.nn.Dropout2d)]
-    assert {type(each) for each in layers} == {torch.nn.Dropout, torch.nn.Dropout2d}
-    assert {each.p for each in layers} == {0.35}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.errors import DataError
+from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.figures import figures_of
 from facemotion.evaluation.findings import Mistake
 from facemotion.evaluation.label_sets import Judged, LabelSets, bring_together
@@ -20,6 +20,7 @@ from facemotion.evaluation.report import Report
 from facemotion.evaluation.slices import slice_accuracy, slice_columns
 from facemotion.evaluation.views import probabilities_of
 from facemotion.inputs import InputSpec
+from facemotion.labels import LabelSet
 from facemotion.recognizer import EmotionRecognizer
 from facemotion.weights.spec import MODEL
 
@@ -81,7 +82,7 @@ class Evaluator:
         training_data: what the weights were trained on; the report tells which faces have a copy in it, and the
         accuracy without them.
         slices: columns of the data's table, or a CSV with a column `path` or `row`, to tell the accuracy of groups by.
-        labels: judge the faces of these labels alone.
+        labels: judge the faces of these labels alone; one that neither the data nor the weights have is an error.
         label_sets: how labels that differ are brought together: "restrict" the weights to the labels that the data has
         too, and scale their probabilities to sum to 1; "keep" all of the weights' labels; or {label: label} to map.
         photos: the pictures are photos and not crops of faces: the recognizer's detector looks for the face first.
@@ -93,7 +94,7 @@ class Evaluator:
         if selected and not allow_selected_split:
             wanted = "another split (or allow_selected_split=True, in Python)"
             raise DataError("the epoch of these weights was chosen on this split", whole.source, wanted, selected)
-        meant = whole if labels is None else whole.restrict(labels)
+        meant = whole if labels is None else _of_labels(whole, labels, config.label_set)
         judged = bring_together(config.label_set, meant, label_sets)
         samples = judged.samples
         columns = None if slices is None else slice_columns(samples, slices)
@@ -141,6 +142,15 @@ class Evaluator:
             places=places,
             worst=cut(replace(_SHEET, margin=config.input.margin, align=config.input.align), worst),
         )
+
+
+def _of_labels(samples: Samples, labels: Iterable[str], of_weights: LabelSet) -> Samples:
+    """The faces of these labels. One that neither the data nor the weights have is a slip, and leaves nothing out."""
+    wanted = LabelSet.of(labels)
+    for label in wanted:
+        if label not in samples.labels and label not in of_weights:
+            raise UnknownNameError("label", label, samples.labels)
+    return samples.restrict(wanted)
 
 
 def _worst(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -125,6 +125,7 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
         if recipe.dropout is not None:
             config = dataclasses.replace(config, head=Head(config.head.hidden, recipe.dropout))
         net = build_network(config, pretrained=recipe.init == "imagenet")
+        _refuse_crops_that_do_not_fit(net, config)
     else:
         known = Classifier.load(recipe.init, device="cpu")
         _tell_what_is_taken(recipe, known.config)
@@ -141,6 +142,19 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
     if prefixes:
         raise RecipeError("no layer begins so", "freeze", "the beginning of a layer's name", ", ".join(prefixes))
     return net, config
+
+
+def _refuse_crops_that_do_not_fit(net: EmotionNet, config: WeightsConfig) -> None:
+    """Not every network says what it needs when it is built: some pool small crops away, in the middle of a step."""
+    spec = config.input
+    net.eval()
+    try:
+        with torch.no_grad():  # and not inference mode: what a backbone keeps of this must be fit for training
+            net(torch.zeros(1, spec.channels, spec.size, spec.size))
+    except Exception as error:  # it may be anybody's backbone, which raises what it likes; the cause is kept
+        wanted, got = f"crops that {config.backbone} can take", f"{spec.colour} {spec.size} x {spec.size} ({error})"
+        raise RecipeError("the crops do not fit the network", "input.size", wanted, got) from error
+    net.train()
 
 
 def _tell_what_is_taken(recipe: Recipe, config: WeightsConfig) -> None:

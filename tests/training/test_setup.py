@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from facemotion import Recipe, RecipeError
+from facemotion.training.setup import starting_network
+
+
+def test_dropout_is_that_of_whole_maps_too() -> None:
+    recipe = Recipe.load("cnn-7class").override({"dropout": 0.35})
+    net, _ = starting_network(recipe, recipe.label_set)
+    layers = [each for each in net.modules() if isinstance(each, torch.nn.Dropout | torch.nn.Dropout2d)]
+    assert {type(each) for each in layers} == {torch.nn.Dropout, torch.nn.Dropout2d}
+    assert {each.p for each in layers} == {0.35}
+
+
+@pytest.mark.parametrize("backbone", ["torchvision:alexnet", "torchvision:inception_v3"])
+def test_crops_that_a_backbone_pools_away_are_refused_before_the_training(backbone: str) -> None:
+    recipe = Recipe.load("fast-7class").override({"backbone": backbone, "input.size": 20, "labels": ["happy", "sad"]})
+    with pytest.raises(RecipeError, match=rf"input.size.* crops that {backbone} can take.* grey 20 x 20 .*too small"):
+        starting_network(recipe, recipe.label_set)
+
+
+def test_the_trial_leaves_nothing_in_a_fresh_network() -> None:
+    recipe = Recipe.load("fast-7class")
+    net, _ = starting_network(recipe, recipe.label_set)
+    assert net.training
+    norms = [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert {int(each.num_batches_tracked) for each in norms if each.num_batches_tracked is not None} == {0}
