@@ -8,6 +8,7 @@ import importlib.util
 import re
 import runpy
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,11 @@ from PIL import Image
 from small_sets import draw_face
 
 from facemotion import Recipe
+from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
+from facemotion.inputs import InputSpec
+from facemotion.weights.pack import make_low_rank
+from facemotion.weights.spec import Head, Packing
 
 SCRIPT = Path(__file__).resolve().parent.parent.parent / "examples" / "train_networks" / "train.py"
 
@@ -58,20 +63,26 @@ def test_every_training_is_understood_and_comes_after_those_it_learns_from(
     assert shipped <= earlier.keys()
 
 
-def test_the_mean_of_weights_lies_between_them_and_is_of_one_kind(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    state = Classifier.load(folder, device="cpu").net.state_dict()
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+@pytest.fixture
+def mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, np.ndarray]]:
     average = runpy.run_path(str(SCRIPT.with_name("average.py")))["main"]
 
-    def mean(*folders: Path | str) -> dict[str, np.ndarray]:
+    def of(*folders: Path | str) -> dict[str, np.ndarray]:
         monkeypatch.setattr(sys, "argv", ["average.py", str(tmp_path / "mean"), *map(str, folders)])
         average()
         return arrays(tmp_path / "mean")
 
-    def arrays(folder: Path) -> dict[str, np.ndarray]:
-        state = Classifier.load(folder, device="cpu").net.state_dict()
-        return {name: tensor.numpy() for name, tensor in state.items()}
+    return of
 
+
+def test_the_mean_of_weights_lies_between_them_and_is_of_one_kind(
+    weights: Path, tmp_path: Path, mean: Callable[..., dict[str, np.ndarray]]
+) -> None:
     one = Classifier.load(weights, device="cpu")
     with torch.no_grad():
         for parameter in one.net.parameters():
@@ -82,12 +93,27 @@ def test_the_mean_of_weights_lies_between_them_and_is_of_one_kind(
         np.testing.assert_allclose(array, (before + 2 * moved) / 3, rtol=1e-5, atol=1e-6)
     with pytest.raises(SystemExit, match="fast-8class is another network"):
         mean(weights, "fast-8class")
-    # a head for other labels is no mean: the first one's stays
-    first, other = arrays(weights), Classifier.load(tmp_path / "moved", device="cpu")
-    labels = (*other.labels.labels[:-1], "bored")
-    Classifier(other.net, dataclasses.replace(other.config, labels=labels)).save(tmp_path / "bored")
-    for name, array in mean(weights, tmp_path / "bored").items():
-        expected = first[name] if name.startswith("head.") else (first[name] + arrays(tmp_path / "bored")[name]) / 2
+
+
+@pytest.mark.parametrize("why", ["other labels", "made thin"])
+def test_where_heads_are_of_two_kinds_the_first_ones_stays(
+    tmp_path: Path, mean: Callable[..., dict[str, np.ndarray]], why: str
+) -> None:
+    config = plan_network("fast", ("happy", "sad"), InputSpec(size=24), head=Head((32,)))
+    for name in ("first", "other"):
+        net = build_network(config).eval()
+        if name == "first" and why == "made thin":
+            ranks = {"head.0": 4}
+            make_low_rank(net, ranks, keep_weights=True)
+            saved = dataclasses.replace(config, packing=Packing(ranks=ranks))
+        else:
+            saved = dataclasses.replace(config, labels=(name, "sad")) if why == "other labels" else config
+        Classifier(net, saved).save(tmp_path / name)
+    first, other = arrays(tmp_path / "first"), arrays(tmp_path / "other")
+    together = mean(tmp_path / "first", tmp_path / "other")
+    assert together.keys() == first.keys()
+    for name, array in together.items():
+        expected = first[name] if name.startswith("head.") else (first[name] + other[name]) / 2
         np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
 
 
