@@ -22,6 +22,17 @@ def test_crops_that_a_backbone_pools_away_are_refused_before_the_training(backbo
         starting_network(recipe, recipe.label_set)
 
 
+def test_a_trial_without_enough_memory_does_not_blame_the_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(net: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("facemotion.backbones.network.EmotionNet.forward", forward)
+    recipe = Recipe.load("fast-7class")
+    with pytest.raises(RuntimeError, match="can't allocate memory") as told:
+        starting_network(recipe, recipe.label_set)
+    assert not isinstance(told.value, RecipeError)
+
+
 def test_the_trial_leaves_nothing_in_a_fresh_network() -> None:
     recipe = Recipe.load("fast-7class")
     net, _ = starting_network(recipe, recipe.label_set)

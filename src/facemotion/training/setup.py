@@ -152,9 +152,17 @@ def _refuse_crops_that_do_not_fit(net: EmotionNet, config: WeightsConfig) -> Non
         with torch.no_grad():  # and not inference mode: what a backbone keeps of this must be fit for training
             net(torch.zeros(1, spec.channels, spec.size, spec.size))
     except Exception as error:  # it may be anybody's backbone, which raises what it likes; the cause is kept
+        if is_out_of_memory(error):
+            raise
         wanted, got = f"crops that {config.backbone} can take", f"{spec.colour} {spec.size} x {spec.size} ({error})"
         raise RecipeError("the crops do not fit the network", "input.size", wanted, got) from error
     net.train()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is about memory: torch has no error of its own for that on a processor."""
+    said = ("can't allocate memory", "not enough memory", "out of memory")  # on Linux, on Windows, on a Mac's GPU
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(each in str(error) for each in said)
 
 
 def _tell_what_is_taken(recipe: Recipe, config: WeightsConfig) -> None:

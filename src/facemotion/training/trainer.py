@@ -19,7 +19,7 @@ from facemotion.training.distributed import own_device, processes
 from facemotion.training.interrupts import Interrupts
 from facemotion.training.progress import Progress
 from facemotion.training.run import Run
-from facemotion.training.setup import read_samples, training_data
+from facemotion.training.setup import is_out_of_memory, read_samples, training_data
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
@@ -90,7 +90,7 @@ class Trainer:
                 wanted = "at least 2: this network normalises over the faces of a batch"
                 raise RecipeError("too small a batch", "batch_size", wanted, str(self.recipe.batch_size)) from error
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 raise TrainingError(_too_large(self.recipe)) from error
 
@@ -114,8 +114,3 @@ def _too_large(recipe: Recipe) -> str:
         f"a batch of {recipe.batch_size} does not fit into memory: try --set batch_size={recipe.batch_size // 2} "
         "(in a folder that has a checkpoint already, with --fresh)"
     )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    said = ("can't allocate memory", "not enough memory", "out of memory")  # on Linux, on Windows, on a Mac's GPU
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(each in str(error) for each in said)
