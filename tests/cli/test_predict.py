@@ -117,6 +117,17 @@ def test_a_number_never_makes_the_name_of_another_picture(photos: Path) -> None:
     assert [picture.name for picture in pictures] == ["a", "a-3", "a-2", "a-2-2", "a-4"]
 
 
+def test_pictures_with_the_longest_names_are_annotated(photos: Path, weights: Path, tmp_path: Path) -> None:
+    # letters of one byte and of three: a file system counts bytes, and allows 255
+    for name in ("a" * 251, "a" * 250 + "b", "\N{CJK UNIFIED IDEOGRAPH-5F20}" * 83):
+        shutil.copy(photos / "a.jpg", photos / "below" / f"{name}.jpg")
+    out, crops = tmp_path / "out", tmp_path / "crops"
+    assert run(photos, "--weights", weights, "--annotate", out, "--crops", crops) == 0
+    annotated = sorted(path.stem for path in (out / "below").iterdir())
+    assert annotated == ["a", "a" * 180, "a" * 180 + "-2", "\N{CJK UNIFIED IDEOGRAPH-5F20}" * 60]
+    assert len(list((crops / "below").iterdir())) == 4
+
+
 def test_a_folder_of_results_that_holds_the_pictures_leaves_them_in(photos: Path) -> None:
     pictures, faults = find_pictures([str(photos / "below")], [photos])
     assert [picture.path for picture in pictures] == [photos / "below" / "a.png"]

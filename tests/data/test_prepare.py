@@ -124,6 +124,18 @@ def test_faces_of_one_place_are_all_written(tmp_path: Path) -> None:
     assert prepare(both, tmp_path / "out").done_before == 12
 
 
+def test_pictures_with_the_longest_names_are_written(tmp_path: Path) -> None:
+    # letters of one byte and of three: a file system counts bytes, and allows 255
+    names = {"a" * 251: "happy", "a" * 250 + "b": "happy", "\N{CJK UNIFIED IDEOGRAPH-5F20}" * 83: "sad"}
+    for name, label in names.items():
+        path = tmp_path / "source" / label / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (48, 48), len(name)).save(path)
+    source = read_data(tmp_path / "source")
+    assert prepare(source, tmp_path / "out").faces == 3
+    assert as_set(read_data(tmp_path / "out")) == as_set(source)
+
+
 def test_labels_that_would_share_a_folder_are_refused(tmp_path: Path) -> None:
     faces = Samples.from_arrays(np.zeros((2, 48, 48), np.uint8), [0, 1], ["yes?", "yes!"])
     with pytest.raises(DataError, match="two labels would share a folder"):

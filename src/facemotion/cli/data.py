@@ -12,6 +12,7 @@ import click
 
 from facemotion.cli.progress import Progress
 from facemotion.errors import DataError, FacemotionError
+from facemotion.file_names import safe_name
 
 if TYPE_CHECKING:
     from facemotion.data.prepare import Photos, Preparation
@@ -95,7 +96,6 @@ def _refuse_to_replace(out: Path) -> None:
 
 
 def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> None:
-    from facemotion.data.outputs import safe_name
     from facemotion.data.sheets import bar_chart, contact_sheet
     from facemotion.images import write_png
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
+from facemotion.file_names import safe_name, short_name
 from facemotion.images import ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
 def _named(start: Path, left_out: Sequence[Path]) -> list[tuple[Path, str]]:
     """A file, or the pictures below a folder, each with what its results are called."""
     if not start.is_dir():
-        return [(start, start.stem)]
-    return [(path, path.relative_to(start).with_suffix("").as_posix()) for path in _below(start, left_out)]
+        return [(start, short_name(start.stem))]
+    below = _below(start, left_out)
+    return [(path, path.relative_to(start).with_name(short_name(path.stem)).as_posix()) for path in below]
 
 
 def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
@@ -121,8 +123,6 @@ def _lies_in(path: Path, folders: Sequence[Path]) -> bool:
 
 def crop_name(name: str, number: int | str, label: str) -> str:
     """The file of a face: of what, which one, and what it was taken for."""
-    from facemotion.data.outputs import safe_name
-
     return f"{name}-{number}-{safe_name(label)}.png"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
+from facemotion.file_names import safe_name, short_name
 from facemotion.images import write_png
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
@@ -251,13 +251,8 @@ def _save(path: Path, array: NDArray[Any]) -> None:
     part.replace(path)
 
 
-def safe_name(name: str) -> str:
-    """A split or label as the name of a file or folder that can't lie anywhere else."""
-    return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
-
-
 def _name(item: str) -> str:
     """A file name for an item: its own, with enough of a hash that two of one name don't meet."""
-    stem = Path(item.rpartition(": row ")[0] or item).stem
+    stem = short_name(Path(item.rpartition(": row ")[0] or item).stem)
     row = item.rpartition(": row ")[2] if ": row " in item else ""
     return "-".join(part for part in (stem, row, hashlib.blake2b(item.encode(), digest_size=4).hexdigest()) if part)

@@ -1,0 +1,19 @@
+"""Names for files that we write, made of what others chose: labels, splits, the names of their pictures."""
+
+from __future__ import annotations
+
+import re
+
+# of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
+_MOST_BYTES = 180
+
+
+def safe_name(name: str) -> str:
+    """A split or label as the name of a file or folder that can't lie anywhere else."""
+    return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
+
+
+def short_name(name: str) -> str:
+    """The name, or as much of it as leaves room for what is written behind it."""
+    data = name.encode(errors="ignore")
+    return name if len(data) <= _MOST_BYTES else data[:_MOST_BYTES].decode(errors="ignore")
