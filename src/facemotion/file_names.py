@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
@@ -15,5 +16,6 @@ def safe_name(name: str) -> str:
 
 def short_name(name: str) -> str:
     """The name, or as much of it as leaves room for what is written behind it."""
-    data = name.encode(errors="ignore")
-    return name if len(data) <= _MOST_BYTES else data[:_MOST_BYTES].decode(errors="ignore")
+    while len(os.fsencode(name)) > _MOST_BYTES:
+        name = name[:-1]
+    return name

@@ -136,6 +136,21 @@ def test_pictures_with_the_longest_names_are_written(tmp_path: Path) -> None:
     assert as_set(read_data(tmp_path / "out")) == as_set(source)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names but Unicode")
+@pytest.mark.parametrize("layout", ["folders", "npy", "pack"])
+@pytest.mark.parametrize("length", [1, 251])
+def test_pictures_whose_names_are_no_utf_8_are_written(tmp_path: Path, layout: str, length: int) -> None:
+    name = os.fsdecode(b"\xe9" * length + b".png")
+    for label in ("happy", "sad"):
+        path = tmp_path / "source" / label / name
+        path.parent.mkdir(parents=True)
+        Image.new("L", (48, 48), len(label)).save(path)
+    source = read_data(tmp_path / "source")
+    assert prepare(source, tmp_path / "out", layout=layout).faces == 2
+    assert prepare(source, tmp_path / "out", layout=layout).done_before == 2
+    assert [read_data(tmp_path / "out").read(at)[0, 0] for at in range(2)] == [5, 3]
+
+
 def test_labels_that_would_share_a_folder_are_refused(tmp_path: Path) -> None:
     faces = Samples.from_arrays(np.zeros((2, 48, 48), np.uint8), [0, 1], ["yes?", "yes!"])
     with pytest.raises(DataError, match="two labels would share a folder"):

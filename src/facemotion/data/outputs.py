@@ -255,4 +255,6 @@ def _name(item: str) -> str:
     """A file name for an item: its own, with enough of a hash that two of one name don't meet."""
     stem = short_name(Path(item.rpartition(": row ")[0] or item).stem)
     row = item.rpartition(": row ")[2] if ": row " in item else ""
-    return "-".join(part for part in (stem, row, hashlib.blake2b(item.encode(), digest_size=4).hexdigest()) if part)
+    # a name that is no UTF-8 has surrogates in it
+    digest = hashlib.blake2b(item.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    return "-".join(part for part in (stem, row, digest) if part)
