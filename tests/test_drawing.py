@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facemotion import Box, Face, FaceEmotion, LabelSet
 from facemotion.drawing import _text, caption, draw, label_colour, mirror
@@ -90,6 +91,58 @@ def test_bars_show_every_label_in_proportion() -> None:
     }
     assert lengths["sad"] == lengths["angry"] > 5
     assert lengths["happy"] == pytest.approx(2 * lengths["sad"], abs=2)
+
+
+def panels(image: np.ndarray, faces: list[FaceEmotion]) -> np.ndarray:
+    """Where panels of bars are in the picture: (H, W). Without black in the picture each of their pixels is darker."""
+    image = image.clip(40, 255)
+    return (draw(image, faces, bars=True) != draw(image, faces)).any(axis=2)
+
+
+def test_a_panel_is_to_the_right_of_its_face_where_there_is_room(astronaut: np.ndarray) -> None:
+    rows, columns = panels(astronaut, [emotion("happy", (178, 62, 268, 176))]).nonzero()
+    assert (rows.min(), columns.min()) == (62, 269)
+
+
+def test_the_panels_of_two_people_side_by_side_hide_neither_face_nor_panel(astronaut: np.ndarray) -> None:
+    person = astronaut[:400, 160:290]
+    pair = np.concatenate([person, person], axis=1)
+    faces = [emotion("happy", (x, 62, x + 90, 176)) for x in (18, 148)]
+    single = panels(pair, faces[:1]).sum()
+    both = panels(pair, faces)
+    assert not both[62:177, 18:109].any()
+    assert not both[62:177, 148:239].any()
+    assert both.sum() == pytest.approx(2 * single, rel=0.01)
+    # without room above or below them they would hide the faces
+    assert not panels(pair[:180], faces).any()
+
+
+def test_the_panel_of_a_portrait_that_fills_the_picture_leaves_the_eyes(astronaut: np.ndarray) -> None:
+    portrait = np.asarray(Image.fromarray(astronaut[62:176, 178:268]).resize((252, 320)))
+    for box in ((0, 0, 252, 320), (8, 3, 249, 318), (0, 10, 252, 400)):
+        panel = panels(portrait, [emotion("happy", box)])
+        assert panel.sum() > 10_000
+        assert not panel[:160].any()
+
+
+def test_panels_never_hide_each_other(astronaut: np.ndarray) -> None:
+    single = panels(astronaut, [emotion("happy", (178, 62, 268, 176))]).sum()
+    random = np.random.default_rng(0)
+    counts = []
+    for _ in range(20):
+        faces = [emotion("happy", (x, y, x + 40, y + 50)) for x, y in random.integers(0, 460, (12, 2))]
+        count = panels(astronaut, faces).sum() / single
+        assert count == pytest.approx(round(count), abs=0.02 * len(faces))
+        counts.append(round(count))
+    assert max(counts) > 1
+
+
+def test_no_panel_stands_beside_somebody_else_s_face(astronaut: np.ndarray) -> None:
+    faces = [emotion("happy", (230, 20, 290, 90)), emotion("sad", (440, 30, 490, 85))]
+    # the only place left for the second one's is in a corner to the left of the first one
+    panel = panels(astronaut[:140], faces)
+    assert panel[:, 291:413].any()
+    assert not panel[:, :291].any()
 
 
 def test_labels_of_one_s_own_are_written_and_keep_their_colour(astronaut: np.ndarray) -> None:

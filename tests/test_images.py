@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -11,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemotion import ImageError, images
-from facemotion.images import from_bgr, image_info, read_image, write_png
+from facemotion import ImageError, images, upright
+from facemotion.images import from_bgr, image_info, read_image, write_jpeg, write_png
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -71,14 +73,14 @@ def test_bytes_files_and_pil_images(tmp_path: Path, small: np.ndarray) -> None:
 def test_exif_orientation_is_undone(small: np.ndarray, kind: str, orientation: int) -> None:
     inverse = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[orientation]
     lying = Image.fromarray(small)
-    if inverse in images._TURNS:
-        lying = lying.transpose(images._TURNS[inverse])
+    if inverse in upright._TURNS:
+        lying = lying.transpose(upright._TURNS[inverse])
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if kind == "WEBP" else {"quality": 98, "subsampling": 0} if kind == "JPEG" else {}
-    upright = read_image(encode(lying, kind, exif=exif, **options))
-    assert upright.shape == small.shape
-    assert np.abs(upright.astype(int) - small).mean() < 2
+    seen = read_image(encode(lying, kind, exif=exif, **options))
+    assert seen.shape == small.shape
+    assert np.abs(seen.astype(int) - small).mean() < 2
 
 
 def test_orientation_6_turns_the_way_the_standard_says() -> None:
@@ -151,10 +153,11 @@ def test_arrays_are_taken_as_they_are(small: np.ndarray) -> None:
     assert read_image(small) is small
     assert np.array_equal(read_image(small[:, ::-1]), small[:, ::-1])
     grey = small[..., 0]
-    assert np.array_equal(read_image(grey), np.stack([grey] * 3, axis=2))
+    for one_channel in (grey, grey[..., None]):
+        assert np.array_equal(read_image(one_channel), np.stack([grey] * 3, axis=2))
+        assert np.array_equal(from_bgr(one_channel), np.stack([grey] * 3, axis=2))
     assert np.array_equal(from_bgr(small[..., ::-1]), small)
     assert from_bgr(small).flags["C_CONTIGUOUS"]
-    assert np.array_equal(from_bgr(grey), np.stack([grey] * 3, axis=2))
 
 
 @pytest.mark.parametrize("turned", [slice(None), slice(None, None, -1), slice(1, -2, 2)])
@@ -204,7 +207,7 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
         ("absent.jpg", "no such file"),
         ("empty.jpg", "0 bytes"),
         ("notes.jpg", "13 bytes that begin with b'not a pi'"),
-        ("phone.jpg", "HEIC"),
+        ("phone.jpg", "a HEIC picture; save it as JPEG or PNG first"),
         (".", "folder"),
         ("nul\0.jpg", "can't be opened"),
     ]:
@@ -215,6 +218,26 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
         read_image(b"")
     with pytest.raises(ImageError, match=r"one\.jpg: no such file; of addresses only clips are read"):
         read_image("https://faces.example/one.jpg")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"RIFF\x24\0\0\0AVI LIST", b"\x1a\x45\xdf\xa3\x01\0\0\0"],
+    ids=["mp4", "mov", "avi", "mkv"],
+)
+def test_a_clip_is_told_where_clips_go(tmp_path: Path, start: bytes) -> None:
+    (tmp_path / "party").write_bytes(start + bytes(40))
+    with pytest.raises(ImageError, match=r"got a clip; clips are for `facemotion video` and stream\(\)"):
+        read_image(tmp_path / "party")
+    with pytest.raises(ImageError, match="got a clip"):
+        read_image(start + bytes(40))
+
+
+def test_a_large_clip_is_told_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_MEGAPIXELS", 0.001)
+    (tmp_path / "party.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(9000))
+    with pytest.raises(ImageError, match=r"the file is too large: expected at most 0 MB, got a clip"):
+        read_image(tmp_path / "party.mp4")
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
@@ -293,10 +316,34 @@ def test_a_header_tells_whether_there_is_colour_and_what_is_no_picture(small: np
 
 
 def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None:
-    for pixels in (small, small[:, :, 0]):
+    for pixels in (small, small[:, :, 0], small[:, :, :1]):
         write_png(tmp_path / "a.png", pixels)
-        assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), np.squeeze(pixels))
+    write_jpeg(tmp_path / "a.jpg", small[:, :, :1])
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - small[:, :, :1]).mean() < 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size there")
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_picture_that_finds_no_room_leaves_the_earlier_one(astronaut: np.ndarray, tmp_path: Path, name: str) -> None:
+    write = write_jpeg if name == "a.jpg" else write_png
+    write(tmp_path / name, astronaut)
+    before = (tmp_path / name).read_bytes()
+    np.save(tmp_path / "pixels.npy", astronaut)
+    lines = f"""
+import resource
+import numpy as np
+from facemotion.images import {write.__name__}
+resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) - 1000}, resource.RLIM_INFINITY))
+{write.__name__}({name!r}, np.load("pixels.npy"))
+"""
+    # Python itself ignores the signal that a limit sends, as it has to be for an OSError
+    done = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("OSError: ")
+    assert (tmp_path / name).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "pixels.npy"])
 
 
 def test_a_hidden_part_is_written_first_and_nobody_s_file(small: np.ndarray, tmp_path: Path) -> None:

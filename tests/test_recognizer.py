@@ -136,11 +136,31 @@ def test_crops_that_are_faces_already(recognizer: EmotionRecognizer, astronaut: 
 
 
 def test_one_picture_instead_of_several_is_explained(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
-    for single in (astronaut, Image.fromarray(astronaut), "face.jpg", Path("face.jpg"), b"bytes"):
+    with_alpha = np.dstack([astronaut, astronaut[..., :1]])
+    arrays = (astronaut, with_alpha, astronaut[..., :1])
+    for single in (*arrays, Image.fromarray(astronaut), "face.jpg", Path("face.jpg"), b"bytes"):
         with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
             recognizer.classify(single)
         with pytest.raises(ImageError, match=r"for one picture: \[picture\]"):
             recognizer.predict_batch(single)
+
+
+def test_an_open_file_is_one_picture_and_not_its_lines(recognizer: EmotionRecognizer, astronaut_path: Path) -> None:
+    with astronaut_path.open("rb") as file:
+        for many in (recognizer.classify, recognizer.predict_batch):
+            with pytest.raises(ImageError, match=r"got an open file; for one picture: \[file\]"):
+                many(file)
+        assert recognizer.classify([file]).shape == (1, 7)
+
+
+def test_grey_pictures_may_have_a_channel(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    grey = astronaut[..., :1]
+    found = recognizer.predict(grey)
+    assert found == recognizer.predict(grey[..., 0])
+    assert recognizer.predict_batch([grey]) == recognizer.predict_batch(grey[None]) == [found]
+    crops = np.stack([grey[40:240, 160:310], grey[100:300, 100:250]])
+    one_by_one = [recognizer.classify([crop])[0] for crop in crops]
+    np.testing.assert_allclose(recognizer.classify(list(crops)), one_by_one, atol=1e-5)
 
 
 def test_saved_and_read_again(recognizer: EmotionRecognizer, astronaut: np.ndarray, tmp_path: Path) -> None:

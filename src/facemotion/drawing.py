@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facemotion.boxes import Box
 from facemotion.images import read_image
+from facemotion.lettering import writable
 from facemotion.opencv import cv2
 from facemotion.results import FaceEmotion
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from facemotion.results import Face, Pixels
 
 Colour = tuple[int, int, int]
+# x1, y1, x2, y2 in whole pixels
+_Place = tuple[int, int, int, int]
 
 # Okabe and Ito's palette, which people with any kind of colour vision can tell apart
 _COLOURS: dict[str, Colour] = {
@@ -37,24 +41,26 @@ _NO_LABEL: Colour = (255, 255, 255)
 _DARK: Colour = (20, 20, 20)
 _LIGHT: Colour = (245, 245, 245)
 _SMALLEST_TEXT = 7
+# a panel that hides more is left out: a whole face is 2, since its upper half counts twice
+_MOST_HIDDEN = 1.5
+# the share of a panel that another may cover: its rim is empty
+_RIM = 0.02
 
 
 def draw(image: Pixels, faces: Sequence[Face | FaceEmotion], *, bars: bool = False) -> Pixels:
     """A copy of an RGB or grey image, in RGB, with a box, the label and the score of every face.
 
-    bars: also a panel with the scores of all labels beside every face.
+    bars: also a panel with the scores of all labels beside every face, or where it hides the least of the faces; none
+    where it would hide another panel or most of a face, or be nearer to somebody else's.
     """
     canvas = read_image(image).copy()
     # small faces last, so that a large one does not cover them
     ordered = sorted(faces, key=lambda face: -face.box.area)
     for face in ordered:
         _draw_box(canvas, face)
-    for face in ordered:
-        _draw_tag(canvas, face)
+    tags = [tag for face in ordered if (tag := _draw_tag(canvas, face))]
     if bars:
-        for face in ordered:
-            if isinstance(face, FaceEmotion):
-                _draw_bars(canvas, face)
+        _draw_panels(canvas, ordered, tags)
     return canvas
 
 
@@ -95,11 +101,12 @@ def _draw_box(canvas: Pixels, face: Face | FaceEmotion) -> None:
     cv2.rectangle(canvas, (x1, y1), (x2, y2), label_colour(_label(face)), thickness)
 
 
-def _draw_tag(canvas: Pixels, face: Face | FaceEmotion) -> None:
+def _draw_tag(canvas: Pixels, face: Face | FaceEmotion) -> _Place | None:
+    """Label and score on the box, where they fit into the picture. Gives where they are."""
     text = f"{_label(face) or 'face'} {face.score:.0%}"
     mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
     if mask is None:
-        return
+        return None
     x1, y1, _, _ = _inside(canvas, face)
     height, width = mask.shape
     x = min(x1, canvas.shape[1] - width)
@@ -107,40 +114,119 @@ def _draw_tag(canvas: Pixels, face: Face | FaceEmotion) -> None:
     ground = label_colour(_label(face))
     canvas[y : y + height, x : x + width] = ground
     _write(canvas, mask, x, y, _DARK if _is_light(ground) else _LIGHT)
+    return x, y, x + width, y + height
 
 
-def _draw_bars(canvas: Pixels, face: FaceEmotion) -> None:
-    """A dark panel beside the box, where there is more room: a line for each label."""
-    size = _text_size(canvas)
-    rows = [(label, f"{score:.0%}", score) for label, score in face.scores.items()]
-    while True:
-        masks = [(_text(label, size), _text(percent, size)) for label, percent, _ in rows]
-        names, numbers = (max(pair[column].shape[1] for pair in masks) for column in (0, 1))
-        line, bar = masks[0][0].shape[0], 4 * size
-        width, height = names + bar + numbers, line * len(rows)
-        if width <= canvas.shape[1] and height <= canvas.shape[0]:
-            break
-        size -= 1
-        if size < _SMALLEST_TEXT:
-            return
-    x1, y1, x2, _ = _inside(canvas, face)
-    x = x2 + 1 if canvas.shape[1] - x2 > width else x1 - width - 1
-    x, y = min(max(x, 0), canvas.shape[1] - width), min(y1, canvas.shape[0] - height)
-    panel = canvas[y : y + height, x : x + width]
-    panel[:] = (panel * 0.12).astype(np.uint8)
-    for (label, _, score), (name, number) in zip(rows, masks, strict=True):
+@dataclass(frozen=True)
+class _Panel:
+    """A line for each label: its name, a bar as long as its score, and the score in numbers."""
+
+    scores: dict[str, float]
+    names: list[Pixels]
+    numbers: list[Pixels]
+    longest_bar: int
+
+    @classmethod
+    def of(cls, scores: dict[str, float], size: int) -> _Panel:
+        numbers = [_text(f"{score:.0%}", size) for score in scores.values()]
+        return cls(scores, [_text(label, size) for label in scores], numbers, longest_bar=4 * size)
+
+    @property
+    def line(self) -> int:
+        return len(self.names[0])
+
+    @property
+    def name_width(self) -> int:
+        return _widest(self.names)
+
+    @property
+    def width(self) -> int:
+        return self.name_width + self.longest_bar + _widest(self.numbers)
+
+    @property
+    def height(self) -> int:
+        return self.line * len(self.names)
+
+
+def _widest(masks: list[Pixels]) -> int:
+    return max(len(mask[0]) for mask in masks)
+
+
+def _draw_panels(canvas: Pixels, faces: Sequence[Face | FaceEmotion], tags: list[_Place]) -> None:
+    """The panel of each face, where it hides the least of faces and tags, and nothing of the panels before it."""
+    boxes = np.array([_inside(canvas, face) for face in faces]).reshape(-1, 4)
+    # an eye tells more than a chin: the upper half of a face counts twice
+    upper_halves = [(x1, y1, x2, (y1 + y2) // 2) for x1, y1, x2, y2 in boxes]
+    seen, panels = np.array([*boxes, *upper_halves, *tags]), np.empty((0, 4), int)
+    for index, face in enumerate(faces):
+        panel = _fitting_panel(canvas, face.scores) if isinstance(face, FaceEmotion) else None
+        if panel is None:
+            continue
+        hidden = {
+            place: _hidden(seen, place)
+            for place in _places(canvas, panel, _inside(canvas, face))
+            # a panel that is nearer to another face would pass for that one's
+            if _hidden(panels, place) <= _RIM and (gaps := _gaps(boxes, place))[index] == gaps.min()
+        }
+        place = min(hidden, key=hidden.__getitem__, default=None)
+        if place is not None and hidden[place] <= _MOST_HIDDEN:
+            _draw_panel(canvas, panel, place)
+            panels = np.append(panels, [place], axis=0)
+
+
+def _fitting_panel(canvas: Pixels, scores: dict[str, float]) -> _Panel | None:
+    """The panel in the largest text that fits into the picture; None where none does."""
+    for size in range(_text_size(canvas), _SMALLEST_TEXT - 1, -1):
+        panel = _Panel.of(scores, size)
+        if panel.height <= canvas.shape[0] and panel.width <= canvas.shape[1]:
+            return panel
+    return None
+
+
+def _places(canvas: Pixels, panel: _Panel, box: _Place) -> list[_Place]:
+    """Where a panel may go: to the right of its box, to the left, below, above its tag, then the picture's corners."""
+    x1, y1, x2, y2 = box
+    right, low = canvas.shape[1] - panel.width, canvas.shape[0] - panel.height
+    starts = [
+        *((x2 + 1, y1), (x1 - panel.width - 1, y1), (x1, y2 + 1), (x1, y1 - panel.line - panel.height)),
+        *((right, low), (0, low), (right, 0), (0, 0)),
+    ]
+    inside = [(min(max(x, 0), right), min(max(y, 0), low)) for x, y in starts]
+    return [(x, y, x + panel.width, y + panel.height) for x, y in inside]
+
+
+def _hidden(places: NDArray[np.int64], panel: _Place) -> float:
+    """The sum of the shares of some places (n, 4) that a panel covers."""
+    sides = np.minimum(places[:, 2:], panel[2:]) - np.maximum(places[:, :2], panel[:2])
+    areas = (places[:, 2:] - places[:, :2]).prod(axis=1)
+    return float((sides.clip(0).prod(axis=1) / np.maximum(areas, 1)).sum())
+
+
+def _gaps(places: NDArray[np.int64], panel: _Place) -> NDArray[np.float64]:
+    """How far some places (n, 4) are from a panel."""
+    sides = np.maximum(places[:, :2] - panel[2:], np.subtract(panel[:2], places[:, 2:]))
+    gaps: NDArray[np.float64] = np.hypot(*sides.clip(0).T)
+    return gaps
+
+
+def _draw_panel(canvas: Pixels, panel: _Panel, place: _Place) -> None:
+    x, y, x2, y2 = place
+    ground = canvas[y:y2, x:x2]
+    ground[:] = (ground * 0.12).astype(np.uint8)
+    bars = x + panel.name_width
+    for (label, score), name, number in zip(panel.scores.items(), panel.names, panel.numbers, strict=True):
         _write(canvas, name, x, y, _LIGHT)
-        length = round(bar * score)
-        canvas[y + line // 4 : y + line - line // 4, x + names : x + names + length] = label_colour(label)
-        _write(canvas, number, x + names + bar, y, _LIGHT)
-        y += line
+        inset, length = panel.line // 4, round(panel.longest_bar * score)
+        canvas[y + inset : y + panel.line - inset, bars : bars + length] = label_colour(label)
+        _write(canvas, number, bars + panel.longest_bar, y, _LIGHT)
+        y += panel.line
 
 
 def _label(face: Face | FaceEmotion) -> str | None:
     return face.label if isinstance(face, FaceEmotion) else None
 
 
-def _inside(canvas: Pixels, face: Face | FaceEmotion) -> tuple[int, int, int, int]:
+def _inside(canvas: Pixels, face: Face | FaceEmotion) -> _Place:
     height, width = canvas.shape[:2]
     x1, y1, x2, y2 = (round(value) for value in face.box.clip(width - 1, height - 1))
     return x1, y1, x2, y2
@@ -162,19 +248,13 @@ def _fitting(text: str, width: int, height: int, size: int) -> Pixels | None:
 @lru_cache(maxsize=512)
 def _text(text: str, size: int) -> Pixels:
     """How much of each pixel the text covers, 0 to 255. Pillow's font is clearer than OpenCV's when small."""
-    # the font knows ASCII alone: letters lose their accents, what has no letter becomes a question mark
-    text = "".join(_to_ascii(letter) for letter in text)
+    text = writable(text)
     font = ImageFont.load_default(size)
     ascent, descent = font.getmetrics() if isinstance(font, ImageFont.FreeTypeFont) else (size, 0)
     rim = max(2, size // 4)
     layer = Image.new("L", (round(font.getlength(text)) + 2 * rim, ascent + descent + rim))
     ImageDraw.Draw(layer).text((rim, rim // 2), text, fill=255, font=font)
     return np.asarray(layer)
-
-
-def _to_ascii(letter: str) -> str:
-    plain = unicodedata.normalize("NFKD", letter)
-    return "".join(part for part in plain if part.isascii()) or ("" if unicodedata.combining(letter) else "?")
 
 
 def _write(canvas: Pixels, mask: Pixels, x: int, y: int, colour: Colour) -> None:

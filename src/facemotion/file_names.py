@@ -1,9 +1,10 @@
-"""Names for files that we write, made of what others chose: labels, splits, the names of their pictures."""
+"""Names of files: those that we write, made of what others chose, and the ~ that people write for a home."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
 _MOST_BYTES = 180
@@ -12,6 +13,14 @@ _MOST_BYTES = 180
 def safe_name(name: str) -> str:
     """A split or label as the name of a file or folder that can't lie anywhere else."""
     return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
+
+
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """The path with the ~ of a home spelt out, as a shell does it; where nobody knows that home, as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def short_name(name: str) -> str:

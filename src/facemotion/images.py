@@ -1,10 +1,10 @@
-"""Any picture in, RGB uint8 out. The only place that knows EXIF, BGR, alpha and file formats."""
+"""Any picture in, RGB uint8 out. The only place that knows BGR and file formats; `upright` knows EXIF and alpha."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.errors import ImageError
+from facemotion.upright import orientation_of, upright_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +34,12 @@ ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Readable | Image.Imag
 # under the size at which Pillow itself warns of a decompression bomb.
 MAX_MEGAPIXELS = 89.0
 
+# by these a JPEG is known, to be found and to be written
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
+# kinds of pictures that are found, so that somebody is told that they can't be read
+_UNREADABLE_SUFFIXES = frozenset({".heic", ".heif", ".avif"})
 # by these a picture is known among the files of a folder; whoever names a file may call it anything
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+PICTURE_SUFFIXES = JPEG_SUFFIXES | _UNREADABLE_SUFFIXES | {".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # what Pillow calls a JPEG, and one that has more pictures behind the first, as telephones write them
@@ -50,20 +55,11 @@ _SHARE_OF_COSTLY_KINDS = 2 / 3
 _BYTES_A_PIXEL = 4
 _PIXELS_IN_ALL_SCANS = 25 * MAX_MEGAPIXELS * 1e6
 
-# how many pixels are converted at a time
-_BAND_PIXELS = 8_000_000
-
-_ORIENTATION = 0x0112
 _TIFF_SIZE = (0x0100, 0x0101)
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+
+# of files in boxes, as MP4 and MOV are, those that are pictures say so
+_BOXED_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
+_MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
 def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> Pixels:
@@ -94,7 +90,7 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
     with _open(_read_bytes(path, place, None), place) as image:
         # a TIFF's header, since Pillow's size of one is turned already or not, as its version likes
         width, height = (image.tag_v2[tag] for tag in _TIFF_SIZE) if isinstance(image, TiffImageFile) else image.size
-        if width != height and _orientation(image) in (5, 6, 7, 8):
+        if width != height and orientation_of(image) in (5, 6, 7, 8):
             width, height = height, width
         return width, height, image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
 
@@ -117,7 +113,7 @@ def from_bgr(frame: NDArray[Any]) -> Pixels:
 
 
 def write_png(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -> None:
-    """Write (H, W) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
+    """Write (H, W), (H, W, 1) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
     told = PngInfo()
     if comment:
         told.add_text("Comment", comment)
@@ -125,15 +121,23 @@ def write_png(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -
 
 
 def write_jpeg(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -> None:
-    """Write (H, W) or (H, W, 3) pixels as a JPEG of high quality, which is there whole or not at all."""
+    """As `write_png`, a JPEG of high quality."""
     _write(path, pixels, "JPEG", quality=95, subsampling=0, comment=comment.encode())
 
 
 def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: Any) -> None:
+    # into memory first: where a disk gets full Pillow leaves out the end of a JPEG and says nothing
+    file = io.BytesIO()
+    Image.fromarray(_without_channel(pixels)).save(file, kind, **options)
     # hidden, so that it is nobody's file that is written over
     part = Path(path).with_name(f".{Path(path).name}.part")
-    Image.fromarray(pixels).save(part, kind, **options)
-    part.replace(path)
+    try:
+        part.write_bytes(file.getbuffer())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
+            part.unlink()
+        raise
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
@@ -144,14 +148,19 @@ def _from_array(array: NDArray[Any]) -> Pixels:
         hint = "; the channels come last: image.transpose(1, 2, 0)"
     elif array.dtype != np.uint8 and array.ndim in (2, 3):
         hint = "; uint8 runs from 0 to 255"
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
     if array.dtype != np.uint8 or not shaped or array.size == 0:
         raise ImageError("wrong array", expected=_WANTED_ARRAY, got=f"{array.dtype} of shape {array.shape}{hint}")
-    if array.ndim == 2:
-        return _converted(array, "COLOR_GRAY2RGB")
+    if array.ndim == 2 or array.shape[2] == 1:
+        return _converted(_without_channel(array), "COLOR_GRAY2RGB")
     if array.strides[2] == -1:  # OpenCV's order turned round: frame[..., ::-1]
         return _converted(array[..., ::-1], "COLOR_BGR2RGB")
     return np.ascontiguousarray(array)
+
+
+def _without_channel(pixels: Pixels) -> Pixels:
+    """Grey pixels without the axis of their one channel, others as they are."""
+    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
 def _converted(array: Pixels, how: str) -> Pixels:
@@ -190,7 +199,8 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise ImageError("the file can't be opened", place, got=_reason(error)) from error
         if len(data) > most:
-            raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", "more")
+            got = _known_kind(data) or "more"
+            raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", got)
         return data
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
@@ -226,71 +236,24 @@ def _decode(image: Image.Image, max_megapixels: float | None, place: str | None)
         raise ImageError("the picture is empty", place, expected="at least one pixel", got=size)
     try:
         image.load()
-        return _upright_rgb(image)
+        return upright_rgb(image)
     except ImageError as error:
         raise ImageError(error.what, place, error.expected, error.got) from None
     except Exception as error:  # Pillow's decoders raise whatever damaged pixels make them stumble over
         raise ImageError("the picture is damaged", place, f"{size} pixels", _reason(error)) from error
 
 
-def _upright_rgb(image: Image.Image) -> Pixels:
-    """Done in bands, so that a picture at the limit, in whatever mode, costs little more than itself and its result."""
-    orientation = _orientation(image)
-    turn = _TURNS.get(orientation or 0)
-    shift = _shift(image) if image.mode in ("I", "F") or image.mode.startswith("I;") else 0
-    width, height = image.size
-    sideways, from_the_end = orientation in (5, 6, 7, 8), orientation in (3, 4, 6, 7)
-    pixels = np.empty((width, height, 3) if sideways else (height, width, 3), np.uint8)
-    for top, bottom, part in _bands(image):
-        band = _rgb(part, shift)
-        place = slice(height - bottom, height - top) if from_the_end else slice(top, bottom)
-        pixels[(slice(None), place) if sideways else place] = np.asarray(band if turn is None else band.transpose(turn))
-    return pixels
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
-    width, height = image.size
-    rows = max(_BAND_PIXELS // width, 1)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        yield top, bottom, image if rows >= height else image.crop((0, top, width, bottom))
-
-
-def _rgb(image: Image.Image, shift: int) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;"):
-        image = Image.fromarray((np.asarray(image) >> shift).astype(np.uint8))
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        image = Image.new("RGB", layer.size, "white")
-        image.paste(layer, mask=layer.getchannel("A"))
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _shift(image: Image.Image) -> int:
-    """By how many bits the whole numbers of a picture are more than 8 bits."""
-    extremes = [(band.min(), band.max()) for band in (np.asarray(part) for _, _, part in _bands(image))]
-    lowest, highest = min(low for low, _ in extremes), max(high for _, high in extremes)
-    fractions = image.mode == "F"
-    if fractions or int(lowest) < 0 or int(highest) > 65535:
-        expected = "whole numbers, such as those of uint8" if fractions else "0 to 65535"
-        got = f"{'fractions' if fractions else 'values'} from {lowest:g} to {highest:g}"
-        raise ImageError("the pixels are neither 8 nor 16 bits", expected=expected, got=got)
-    # of 32 bits nothing says how many are used: an array of numbers up to 255 is a picture of 8
-    return 0 if image.mode == "I" and int(highest) <= 255 else 8
-
-
-def _orientation(image: Image.Image) -> int | None:
-    try:
-        value = image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged metadata around whole pixels: the picture is shown as it lies, like viewers do
-        return None
-    return value if isinstance(value, int) else None
-
-
 def _describe(data: bytes) -> str:
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif"):
-        return f"a {data[8:12].decode().upper()} picture ({len(data)} bytes); save it as JPEG or PNG first"
-    return f"{len(data)} bytes that begin with {data[:8]!r}"
+    return _known_kind(data) or f"{len(data)} bytes that begin with {data[:8]!r}"
+
+
+def _known_kind(data: bytes) -> str | None:
+    """What a file is that is none of the pictures that are read, and what to do with it."""
+    if data[4:8] == b"ftyp" and data[8:12] in _BOXED_PICTURES:
+        return f"a {data[8:12].decode().strip().upper()} picture; save it as JPEG or PNG first"
+    if data[4:8] == b"ftyp" or data[8:12] == b"AVI " or data.startswith(_MATROSKA):
+        return "a clip; clips are for `facemotion video` and stream()"
+    return None
 
 
 def _reason(error: Exception) -> str:

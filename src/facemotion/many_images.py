@@ -21,19 +21,21 @@ _Picture = TypeVar("_Picture")
 _Item = TypeVar("_Item")
 
 _CHUNK_BYTES = 200_000_000
+# what a last axis of these is: grey, RGB, RGB with alpha; nobody's pictures are as narrow
+_CHANNELS = (1, 3, 4)
 
 
 def several(pictures: Iterable[_Picture]) -> Iterable[_Picture]:
     """The pictures one by one. Refuses a single one: its rows, or the letters of its path, are no pictures."""
     if isinstance(pictures, np.ndarray):
-        if pictures.ndim == 4 and pictures.shape[3] == 1:
-            pictures = pictures[..., 0]
-        if pictures.ndim not in (3, 4) or (pictures.ndim == 3 and pictures.shape[2] == 3):
+        if pictures.ndim not in (3, 4) or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS):
             hint = "; for one picture: [picture]" if pictures.ndim == 3 else ""
             wanted = "(n, height, width) or (n, height, width, 3)"
             raise ImageError("wrong pictures", expected=wanted, got=f"shape {pictures.shape}{hint}")
     elif isinstance(pictures, str | bytes | os.PathLike) or not isinstance(pictures, Iterable):
         raise ImageError("wrong pictures", expected="several pictures", got="one; for one picture: [picture]")
+    elif hasattr(pictures, "readline"):  # its lines would be taken for pictures
+        raise ImageError("wrong pictures", expected="several pictures", got="an open file; for one picture: [file]")
     return pictures
 
 

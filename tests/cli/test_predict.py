@@ -198,6 +198,58 @@ def test_bad_ones_are_reported_and_the_rest_is_done(photos: Path, weights: Path,
     assert said[2].startswith(f"facemotion: {photos / 'torn.jpg'}: the picture ")
 
 
+def test_a_clip_and_a_phone_s_picture_are_told_where_to_go(photos: Path, weights: Path, capsys: Captured) -> None:
+    for name, brand in (("a.heic", b"heic"), ("b.HEIF", b"mif1"), ("c.avif", b"avif"), ("party.mp4", b"isom")):
+        (photos / "below" / name).write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(40))
+    assert run(photos, photos / "below" / "party.mp4", "--weights", weights) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4, "a folder's clips are passed over"
+    said = err.splitlines()
+    assert [line.split(": ")[1] for line in said] == [
+        str(photos / "below" / name) for name in ("a.heic", "b.HEIF", "c.avif", "party.mp4")
+    ]
+    assert all(line.endswith("save it as JPEG or PNG first") for line in said[:3])
+    assert said[3].endswith("got a clip; clips are for `facemotion video` and stream()")
+
+
+def test_every_name_of_a_jpeg_is_found_and_stays_one(photos: Path, weights: Path, tmp_path: Path) -> None:
+    for name in ("b.jfif", "c.JPE", "d.jpeg"):
+        shutil.copy(photos / "a.jpg", photos / "below" / name)
+    assert run(photos / "below", "--weights", weights, "--annotate", tmp_path / "out") == 0
+    jpegs = {path.name: path.read_bytes().startswith(b"\xff\xd8") for path in (tmp_path / "out").iterdir()}
+    assert jpegs == {"a.png": False, "b.jfif": True, "c.JPE": True, "d.jpeg": True}
+
+
+def test_what_can_t_be_searched_is_reported_and_the_rest_is_done(photos: Path) -> None:
+    """Without a right of anybody's, since the tests may run as root: a path too long, and a link that goes round."""
+    start, deep = Path.cwd(), photos / "deep"
+    deep.mkdir()
+    os.chdir(deep)
+    try:
+        for _ in range(25):
+            Path("x" * 180).mkdir()
+            os.chdir("x" * 180)
+    finally:
+        os.chdir(start)
+    (photos / "round.jpg").symlink_to("round.jpg")
+    pictures, faults = find_pictures([str(photos)], [])
+    assert [picture.name for picture in pictures] == ["a", "below/a", "empty"]
+    assert len(faults) == 2
+    assert str(faults[0]).startswith(f"{deep / 'xxx'}")
+    assert str(faults[0]).endswith("it can't be opened: got File name too long")
+    assert str(faults[1]).startswith(f"{photos / 'round.jpg'}: it can't be opened: got ")
+
+
+def test_hidden_and_linked_folders_are_not_entered(photos: Path, tmp_path: Path) -> None:
+    (photos / "below").rename(photos / ".below")
+    (tmp_path / "else").mkdir()
+    shutil.copy(photos / "a.jpg", tmp_path / "else")
+    (photos / "link").symlink_to(tmp_path / "else")
+    pictures, faults = find_pictures([str(photos)], [])
+    assert ([picture.name for picture in pictures], faults) == (["a", "empty"], [])
+    assert len(find_pictures([str(photos / "link")], [])[0]) == 1, "but one that is named is"
+
+
 def test_an_empty_folder_is_reported(tmp_path: Path, weights: Path, capsys: Captured) -> None:
     assert run(tmp_path, "--weights", weights) == 1
     assert capsys.readouterr().err == f"facemotion: {tmp_path}: there is no picture in this folder\n"

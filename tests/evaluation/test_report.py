@@ -79,6 +79,24 @@ def test_a_dollar_sign_in_a_name_is_no_formula(report: Report, tmp_path: Path) -
     assert len(shown.save(tmp_path)) == 6
 
 
+def test_letters_that_the_plots_font_lacks_are_replaced_without_a_warning(report: Report, tmp_path: Path) -> None:
+    assert report.slices is not None
+    cities = [dataclasses.replace(each, value=f"東京{index}") for index, each in enumerate(report.slices[0].slices)]
+    named = dataclasses.replace(
+        report,
+        labels=("喜び", "怒り", "müde"),
+        slices=(dataclasses.replace(report.slices[0], column="都市", slices=tuple(cities)),),
+        mistakes=tuple(dataclasses.replace(each, truth="喜び", said="怒り") for each in report.mistakes),
+    )
+    shown = dataclasses.replace(named, per_class=dict(zip(named.labels, report.per_class.values(), strict=True)))
+    assert len(shown.save(tmp_path)) == 6
+    counts = np.diag([10, 10, 10]) + 1
+    assert confusion_plot(counts, ("喜び", "怒り", "müde")) == confusion_plot(counts, ("1 ??", "2 ??", "müde"))
+    # what the font has stays
+    cyrillic, greek = ("радость", "b", "c"), ("χαρά", "b", "c")
+    assert len({confusion_plot(counts, labels) for labels in (cyrillic, greek, ("1 ???????", "b", "c"))}) == 3
+
+
 def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(confusion_plot(np.diag([10, 10, 10]) + 1, ("a", "b", "c")))
     grey = np.asarray(Image.open(tmp_path / "c.png").convert("L")).astype(int)
@@ -160,6 +178,17 @@ def test_the_sheet_of_mistakes_shows_the_faces_with_words_below() -> None:
     assert (sheet[34 + 96 : 34 + 128, 98:100] == 255).all()
     assert (sheet[164 + 96 : 164 + 128, 197:] == 255).all()
     assert (sheet[164 + 96 : 164 + 112, 150:196] < 60).any()
+
+
+def test_mistakes_in_letters_that_the_font_lacks_are_told_apart() -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    labels = ("喜び", "怒り", "müde")
+
+    def sheet(truth: str, said: str) -> bytes:
+        return mistakes_sheet(faces, [Mistake("0", truth, said, 0.9)], labels)
+
+    assert sheet("喜び", "怒り") != sheet("怒り", "喜び")
+    assert sheet("müde", "怒り") == sheet("mude", "2 ??")
 
 
 def test_a_folder_that_can_not_be_written(report: Report, tmp_path: Path) -> None:

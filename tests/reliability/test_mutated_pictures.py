@@ -14,7 +14,7 @@ import pytest
 from mutated_pictures import ORIGINALS, claiming, most_megabytes, mutated, read_headers, read_mutated
 from PIL import Image
 
-from facemotion import ImageError, images
+from facemotion import ImageError, upright
 from facemotion.images import read_image
 
 GIGABYTE = 1024
@@ -100,7 +100,7 @@ def test_a_picture_that_is_converted_in_bands_is_the_one_that_is_converted_whole
             picture.save(file, kind, exif=exif)
             whole = read_image(file.getvalue())
             with monkeypatch.context() as changed:
-                changed.setattr(images, "_BAND_PIXELS", 61 * 7)
+                changed.setattr(upright, "_BAND_PIXELS", 61 * 7)
                 assert np.array_equal(read_image(file.getvalue()), whole)
 
 

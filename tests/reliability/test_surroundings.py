@@ -56,6 +56,22 @@ def test_odd_names_where_the_locale_knows_ascii_alone(astronaut_path: Path, tmp_
     assert all(json.loads(line)["source"].startswith(str(odd)) for line in done.stdout.splitlines())
 
 
+def test_a_file_that_may_grow_no_further(astronaut_path: Path, tmp_path: Path) -> None:
+    """Pillow leaves out the end of a JPEG and says nothing: that would take the place of a whole one."""
+    predict = f"$RUN predict {astronaut_path} --annotate {tmp_path}/out"
+    assert bash(predict).returncode == 0
+    [whole] = (tmp_path / "out").iterdir()
+    before = whole.read_bytes()
+    done = bash(f"ulimit -f {len(before) // 1024}; {predict}")
+    assert (done.returncode, done.stderr) == (1, f"facemotion: {whole} can't be written: File too large\n")
+    assert [(path, path.read_bytes()) for path in (tmp_path / "out").iterdir()] == [(whole, before)]
+
+
+def test_a_table_that_can_t_be_written_is_named(astronaut_path: Path) -> None:
+    done = bash(f"$RUN predict {astronaut_path} --csv /dev/full")
+    assert (done.returncode, done.stderr) == (1, "facemotion: /dev/full can't be written: No space left on device\n")
+
+
 def test_nothing_is_kept_about_the_user(astronaut_path: Path, tmp_path: Path) -> None:
     """onnxruntime gives each user a number and sends figures home, unless it is told not to."""
     done = bash(f"$RUN predict {astronaut_path}", HOME=str(tmp_path / "home"))
@@ -77,6 +93,25 @@ def test_no_home_and_nobody_knows_the_user() -> None:
     assert done.returncode == 1
     assert "fast-8class" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("facemotion: yunet was not found in the cache (~/.cache/")
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_a_folder_that_may_not_be_read_is_said(astronaut_path: Path, tmp_path: Path) -> None:
+    for name, rights in (("closed", 0o000), ("names alone", 0o444)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        shutil.copy(astronaut_path, tmp_path / "photos" / name / "a.jpg")
+        (tmp_path / "photos" / name).chmod(rights)
+    shutil.copy(astronaut_path, tmp_path / "photos")
+    # root may read everything, its own files too; nobody else may
+    done = bash(f"unshare -U --map-user=12345 $RUN predict {tmp_path}/photos")
+    for name in ("closed", "names alone"):
+        (tmp_path / "photos" / name).chmod(0o755)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.splitlines() == [
+        f"facemotion: {tmp_path}/photos/{name}: it can't be opened: got Permission denied"
+        for name in ("closed", "names alone/a.jpg")
+    ]
 
 
 @pytest.mark.usefixtures("namespaces")

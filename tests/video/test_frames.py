@@ -299,6 +299,34 @@ def test_one_picture_is_no_stream() -> None:
         read_frames(picture(0))
 
 
+def test_what_was_opened_already_is_no_stream(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.avi", 2)
+    with path.open("rb") as file:
+        for source in (cv2.VideoCapture(str(path)), file):
+            kind = type(source).__name__
+            with pytest.raises(VideoError, match=f"expected a clip's path or address, a camera's number.* got {kind}$"):
+                read_frames(source)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_camera_of_one_s_own_may_have_frames_read_as_it_likes() -> None:
+    class Camera:
+        def read(self) -> np.ndarray:
+            return picture(0)
+
+        def __iter__(self) -> Iterator[np.ndarray]:
+            yield self.read()
+
+    assert len(list(read_frames(Camera()))) == 1
+
+
+def test_a_camera_s_number_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match=r"^0: no such file; a camera is a number: stream\(0\), or `facemotion webcam"):
+        list(read_frames("0"))
+    with pytest.raises(VideoError, match=r"absent: no such file$"):
+        list(read_frames("absent"))
+
+
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])
 def test_a_rate_that_can_t_be(fps: float) -> None:
     with pytest.raises(ValueError, match="fps: expected frames a second above 0"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
 from facemotion.file_names import safe_name, short_name
-from facemotion.images import ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
+from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
 
-_JPEG = {".jpg", ".jpeg"}
 # what a picture that we write says of itself, so that it is told from the user's own
 _RESULT = "a result of facemotion"
 _SIGNS = "*?["
@@ -30,7 +31,7 @@ class Picture:
 
     def annotated(self, folder: Path) -> Path:
         """Where its annotated copy goes: a JPEG of a JPEG, else a PNG."""
-        suffix = self.path.suffix if self.path.suffix.lower() in _JPEG else ".png"
+        suffix = self.path.suffix if self.path.suffix.lower() in JPEG_SUFFIXES else ".png"
         return folder / f"{self.name}{suffix}"
 
 
@@ -53,12 +54,15 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
                 faults.append(ImageError("no file has a name like this", text))
             names: dict[Path, str] = {}  # a pattern may name a folder, and what is in it besides
             for start in starts:
-                named = _named(start, left_out)
+                named, unread = _named(start, left_out)
+                faults += unread
                 for path, name in named:
                     names.setdefault(path, name)
-                if not named and start.resolve() in left_out:
+                if named or unread:
+                    continue
+                if start.resolve() in left_out:
                     only_results.append(ImageError("there is no picture in this folder but results", str(start)))
-                elif not named:
+                else:
                     faults.append(ImageError("there is no picture in this folder", str(start)))
             found += names.items()
         except (OSError, ValueError) as error:  # a name that no file can have, a pattern that is none
@@ -67,12 +71,13 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
     return _with_own_names(found), faults if found else faults + only_results
 
 
-def _named(start: Path, left_out: Sequence[Path]) -> list[tuple[Path, str]]:
-    """A file, or the pictures below a folder, each with what its results are called."""
+def _named(start: Path, left_out: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[ImageError]]:
+    """A file, or the pictures below a folder, each with what its results are called; and what can't be looked at."""
     if not start.is_dir():
-        return [(start, short_name(start.stem))]
-    below = _below(start, left_out)
-    return [(path, path.relative_to(start).with_name(short_name(path.stem)).as_posix()) for path in below]
+        return [(start, short_name(start.stem))], []
+    below, faults = _below(start)
+    kept = _without_results(below, left_out, start)
+    return [(path, path.relative_to(start).with_name(short_name(path.stem)).as_posix()) for path in kept], faults
 
 
 def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
@@ -101,13 +106,21 @@ def _expand(text: str, left_out: Sequence[Path]) -> list[Path]:
     return _without_results(found, left_out, sure / "what a sign stands for")
 
 
-def _below(folder: Path, left_out: Sequence[Path]) -> list[Path]:
-    found = []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-            found.append(path)
-    return _without_results(found, left_out, folder)
+def _below(folder: Path) -> tuple[list[Path], list[ImageError]]:
+    """The pictures of a folder and the folders in it, but for what is hidden and for links to other folders."""
+    found: list[Path] = []
+    refused: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=refused.append):
+        folders[:] = (each for each in folders if not each.startswith("."))
+        for path in (Path(place, name) for name in files if not name.startswith(".")):
+            try:
+                # what can't be asked is told of; a pipe would be waited for
+                if path.suffix.lower() in PICTURE_SUFFIXES and stat.S_ISREG(path.stat().st_mode):
+                    found.append(path)
+            except OSError as error:
+                refused.append(error)
+    faults = [ImageError("it can't be opened", str(error.filename), got=error.strerror) for error in refused]
+    return sorted(found), sorted(faults, key=str)
 
 
 def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Path) -> list[Path]:
@@ -127,10 +140,10 @@ def crop_name(name: str, number: int | str, label: str) -> str:
 
 
 def save_picture(path: Path, pixels: Pixels) -> None:
-    """Write a picture by its suffix, its folder too; grey ones may have a channel or none. It says what it is."""
+    """Write a picture by its suffix, its folder too. It says what it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write = write_jpeg if path.suffix.lower() in _JPEG else write_png
-        write(path, pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels, comment=_RESULT)
+        write = write_jpeg if path.suffix.lower() in JPEG_SUFFIXES else write_png
+        write(path, pixels, comment=_RESULT)
     except OSError as error:
         raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error

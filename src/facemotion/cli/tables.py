@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -29,15 +30,21 @@ class Table:
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            with self._told():  # what could not be written is tried once more
+                self._file.close()
 
     def add(self, rows: Iterable[Sequence[str]]) -> None:
-        try:
+        with self._told():
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="", buffering=1)
                 rows = [self._columns, *rows]
             csv.writer(self._file).writerows(rows)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:  # a folder that can't be had, a full disk
             raise FacemotionError(f"{self._path} can't be written: {error.strerror or error}") from error
 

@@ -70,6 +70,8 @@ class Journal:
         whole = data[: data.rfind(b"\n") + 1]
         try:
             first, *lines = (json.loads(line) for line in whole.splitlines())
+            if not isinstance(first, dict):
+                raise TypeError("the first line is no object")
             for line in lines:
                 self._enter(Entry(**line))
         except (ValueError, TypeError, KeyError) as error:
@@ -136,7 +138,7 @@ class FolderOutput:
         folder.mkdir(parents=True, exist_ok=True)
         for number, face in enumerate(faces):
             counted = f"-{number + 1}" if len(faces) > 1 else ""
-            write_png(folder / f"{_name(item)}{counted}.png", face[:, :, 0] if face.shape[2] == 1 else face)
+            write_png(folder / f"{_name(item)}{counted}.png", face)
 
     def finish(self, entries: Sequence[Entry]) -> None:
         """Every picture is in its place already."""

@@ -9,35 +9,43 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from facemotion.inputs import InputSpec
+from facemotion.lettering import told_apart, writable
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
     from facemotion.results import Pixels
+
+    _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # told apart by people who see fewer colours, and in grey (Okabe and Ito)
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 _SMALL, _LARGE = 15, 20
 _CAPTION, _CAPTION_LINE = 13, 16
 _CELL, _GAP = 64, 2
+# pixels that a chart has for the names of its classes
+_LEAST_MARGIN, _MOST_MARGIN = 130, 400
 
 
 def bar_chart(counts: dict[str, dict[str, int]]) -> Pixels:
     """The number of samples a class, a bar for each split: (H, W, 3). `counts` is {split: {label: n}}."""
     splits, labels = list(counts), list(next(iter(counts.values()), {}))
-    bar, gap, left, length = 18, 16, 130, 560
+    font = ImageFont.load_default(_SMALL)
+    names = [_shortened(name, _MOST_MARGIN - 20, font) for name in told_apart(labels).values()]
+    left = max([_LEAST_MARGIN, *(round(font.getlength(name)) + 20 for name in names)])
+    bar, gap, top, length = 18, 16, 44, 560
     block = bar * len(splits) + gap
-    top = 44
     image = Image.new("RGB", (left + length + 90, top + block * len(labels) + 10), "white")
-    canvas, font = ImageDraw.Draw(image), ImageFont.load_default(_SMALL)
+    canvas = ImageDraw.Draw(image)
     most = max((count for split in counts.values() for count in split.values()), default=0) or 1
     at = float(left)
     for number, split in enumerate(splits):
         canvas.rectangle((at, 14, at + 14, 28), fill=_COLOURS[number % len(_COLOURS)])
-        canvas.text((at + 20, 21), split or "all", "black", font, "lm")
-        at += 44 + canvas.textlength(split or "all", font)
-    for row, label in enumerate(labels):
+        name = writable(split) or "all"
+        canvas.text((at + 20, 21), name, "black", font, "lm")
+        at += 44 + canvas.textlength(name, font)
+    for row, (label, name) in enumerate(zip(labels, names, strict=True)):
         y = top + row * block
-        canvas.text((left - 10, y + bar * len(splits) / 2), label, "black", font, "rm")
+        canvas.text((left - 10, y + bar * len(splits) / 2), name, "black", font, "rm")
         for number, split in enumerate(splits):
             count, low = counts[split][label], y + number * bar
             end = left + length * count / most
@@ -47,11 +55,12 @@ def bar_chart(counts: dict[str, dict[str, int]]) -> Pixels:
 
 
 def contact_sheet(samples: Samples, title: str, *, columns: int = 16, rows: int = 10, seed: int = 0) -> Pixels:
-    """Samples drawn at random, as a sheet of (H, W, 3) with a title."""
+    """Samples drawn at random, as a sheet of (H, W, 3) with a title, which may be one of their labels."""
     count = min(len(samples), columns * rows)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
     spec = InputSpec(size=_CELL, colour="rgb", mean=(0.5,) * 3, std=(0.5,) * 3)
-    return tile(samples.crops(spec, chosen), f"{title}: {count:,} of {len(samples):,}", columns)
+    name = told_apart(samples.labels.labels).get(title, title)
+    return tile(samples.crops(spec, chosen), f"{name}: {count:,} of {len(samples):,}", columns)
 
 
 def tile(pictures: Pixels, title: str, columns: int, captions: Sequence[str] = ()) -> Pixels:
@@ -62,13 +71,19 @@ def tile(pictures: Pixels, title: str, columns: int, captions: Sequence[str] = (
     lines = max(-(-len(pictures) // columns), 1)
     sheet = Image.new("RGB", (columns * across + _GAP, head + lines * down + _GAP), "white")
     canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(_CAPTION)
-    canvas.text((8, head / 2), title, "black", ImageFont.load_default(_LARGE), "lm")
+    canvas.text((8, head / 2), writable(title), "black", ImageFont.load_default(_LARGE), "lm")
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         left, top = _GAP + column * across, head + row * down
         sheet.paste(Image.fromarray(picture), (left, top))
         for number, line in enumerate(captions[index].split("\n") if captions else ()):
-            while len(line) > 2 and canvas.textlength(line, font) > side - 2:
-                line = line[:-3] + ".."
-            canvas.text((left + 2, top + side + number * _CAPTION_LINE), line, "black", font)
+            shown = _shortened(writable(line), side - 2, font)
+            canvas.text((left + 2, top + side + number * _CAPTION_LINE), shown, "black", font)
     return np.array(sheet)
+
+
+def _shortened(text: str, width: int, font: _Font) -> str:
+    """The text, or as much of its beginning as is this many pixels wide."""
+    while len(text) > 2 and font.getlength(text) > width:
+        text = text[:-3] + ".."
+    return text

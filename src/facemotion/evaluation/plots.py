@@ -12,6 +12,7 @@ from PIL import Image
 
 from facemotion.data.sheets import tile
 from facemotion.evaluation.metrics import row_shares
+from facemotion.lettering import told_apart, writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +54,14 @@ def new_figure(width: float, height: float, layout: Literal["constrained", "comp
     return Figure(figsize=(width, height), layout=layout, dpi=110)
 
 
+def _letters_of_plots() -> set[str]:
+    """The letters that matplotlib's font has; for any other it would draw a box and warn."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    files = [findfont(FontProperties(family=[family])) for family in FontProperties().get_family()]
+    return {chr(code) for file in files for code in get_font(file).get_charmap()}
+
+
 def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     """The confusion matrix: shares of each row, the darker the larger, with the counts below."""
     side = 1.9 + 0.82 * len(labels)
@@ -65,9 +74,10 @@ def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes
         ink = "white" if shares[row, column] > _DARK_GROUND else "black"
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(labels))
+    names = list(told_apart(labels, _letters_of_plots().__contains__).values())
     # a label may have a dollar sign, which is no formula
-    axes.set_xticks(ticks, labels, rotation=35, ha="right", rotation_mode="anchor", parse_math=False)
-    axes.set_yticks(ticks, labels, parse_math=False)
+    axes.set_xticks(ticks, names, rotation=35, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(ticks, names, parse_math=False)
     axes.set(xlabel="the network says", ylabel="truth")
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, format=_percent)
     bar.set_label("share of the row")
@@ -130,16 +140,25 @@ def _slicing_plot(axes: Axes, slicing: Slicing, overall: float | None) -> None:
         axes.plot(each.ci95, [row, row], color="black", linewidth=1.2)
         shape, colour = ("s", _RED) if each.marked else ("o", "white")
         axes.plot(each.accuracy, row, shape, color=colour, markeredgecolor="black", markersize=7)
-    names = [f"{each.value} ({each.count:,})" for each in slicing.slices]
+    known = _letters_of_plots().__contains__
+    values = told_apart([each.value for each in slicing.slices], known)
+    names = [f"{values[each.value]} ({each.count:,})" for each in slicing.slices]
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_title(slicing.column, loc="left", fontsize=10, parse_math=False)
+    axes.set_title(writable(slicing.column, known), loc="left", fontsize=10, parse_math=False)
     axes.grid(axis="x", alpha=0.3)
 
 
-def mistakes_sheet(faces: Pixels, mistakes: Sequence[Mistake]) -> bytes:
-    """A contact sheet of faces (n, S, S, 3), each with what it is and what was said instead."""
-    captions = [f"{each.truth}\n{each.probability:.0%} {each.said}" for each in mistakes]
+def mistakes_sheet(faces: Pixels, mistakes: Sequence[Mistake], labels: Sequence[str] = ()) -> bytes:
+    """A contact sheet of faces (n, S, S, 3), each with what it is and what was said instead.
+
+    labels: the network's, whose places number those that Pillow's font can't write.
+    """
+    names = told_apart(labels)
+    captions = [
+        f"{names.get(each.truth, each.truth)}\n{each.probability:.0%} {names.get(each.said, each.said)}"
+        for each in mistakes
+    ]
     title = f"Surest mistakes ({len(faces)}): truth, and below it what was said"
     picture = io.BytesIO()
     Image.fromarray(tile(faces, title, min(8, max(len(faces), 6)), captions)).save(picture, "PNG")

@@ -22,6 +22,7 @@ from facemotion.evaluation.plots import (
     reliability_plot,
     slices_plot,
 )
+from facemotion.file_names import at_home
 from facemotion.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ class Report(Findings):
 
         Of an older report in the folder no picture is left. The same evaluation writes the same bytes.
         """
-        target = Path(folder)
-        pictures = {"mistakes.png": mistakes_sheet(self.worst, self.mistakes)} if self.mistakes else {}
+        target = at_home(folder)
+        pictures = {"mistakes.png": mistakes_sheet(self.worst, self.mistakes, self.labels)} if self.mistakes else {}
         if plots_are_possible():
             pictures["confusion.png"] = confusion_plot(self.confusion, self.labels)
             pictures["reliability.png"] = reliability_plot(self.reliability, self.ece)

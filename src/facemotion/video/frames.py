@@ -76,6 +76,10 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
         raise ValueError(f"fps: expected frames a second above 0, got {fps!r}")
     if isinstance(source, int | np.integer):
         return newest(_camera(int(source), f"camera {source}"))
+    # a cv2.VideoCapture is none of these, and the pictures of an open file would be its lines
+    if not isinstance(source, str | os.PathLike | Iterable) or hasattr(source, "readline"):
+        wanted = "a clip's path or address, a camera's number, or pictures"
+        raise VideoError(f"no video: expected {wanted}, got {type(source).__name__}")
     if not isinstance(source, str | os.PathLike):
         return _arrays(several(source), fps or _DEFAULT_FPS)
     name = os.fspath(source)
@@ -121,7 +125,8 @@ def open_clip(name: str) -> Any:
     if "://" in name:
         raise VideoError(f"{name}: no video can be read there; is the address right, and does the server answer?")
     if not path.exists():
-        raise VideoError(f"{name}: no such file")
+        camera = f"; a camera is a number: stream({name}), or `facemotion webcam --source {name}`"
+        raise VideoError(f"{name}: no such file{camera if name.isdecimal() else ''}")
     if path.is_dir():
         raise VideoError(f"{name}: this is a folder, not a clip")
     size = path.stat().st_size

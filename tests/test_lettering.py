@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from facemotion.lettering import told_apart, writable
+
+
+def test_what_a_font_lacks_loses_its_accent_or_becomes_a_question_mark() -> None:
+    assert writable("müde, Żal ½ ok?") == "mude, Zal 12 ok?"
+    # the accent as a letter of its own
+    assert writable("mu\u0308de") == "mude"
+    assert writable("眠い") == "??"
+    assert writable("müde радость 眠い", "müde радость".__contains__) == "müde радость ??"
+
+
+def test_names_of_which_letters_are_lost_are_told_apart_by_their_numbers() -> None:
+    assert told_apart(["müde", "眠い", "wach?", "怒り"]) == {
+        "müde": "mude",
+        "眠い": "2 ??",
+        "wach?": "wach?",
+        "怒り": "4 ??",
+    }
