@@ -20,6 +20,7 @@ from facemotion.backbones.fast_onnx import is_plain_fast
 from facemotion.backbones.quick_runner import QuickRunner
 from facemotion.devices import is_processor, resolve_device
 from facemotion.errors import ConfigError, ImageError, WeightsError
+from facemotion.file_names import at_home
 from facemotion.labels import LabelSet
 from facemotion.weights.folder import read_folder, write_folder
 from facemotion.weights.sources import resolve
@@ -222,7 +223,7 @@ def save_network(
     from facemotion.weights.pack import encode
 
     config = dataclasses.replace(config, temperature=net.temperature)
-    return write_folder(Path(folder), config, encode(net.state_dict(), int8=config.packing.int8), name)
+    return write_folder(at_home(folder), config, encode(net.state_dict(), int8=config.packing.int8), name)
 
 
 def _noise(config: WeightsConfig, count: int) -> Pixels:

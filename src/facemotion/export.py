@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from facemotion.backbones.network import EmotionNet, normalise
 from facemotion.errors import MissingExtraError, WeightsError
+from facemotion.file_names import at_home
 from facemotion.onnx_runtime import load_onnxruntime
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def export_onnx(net: EmotionNet, config: WeightsConfig, path: str | os.PathLike[
     Its input `crops` is uint8 (batch, size, size, channels), as `facemotion.crops.cut` gives them; its output
     `probabilities` is float32 (batch, labels). The metadata has `labels`, `input` and `preprocessing` as JSON.
     """
-    target = Path(path)
+    target = at_home(path)
     if target.suffix.lower() != ".onnx":
         raise WeightsError(f"{target}: expected a name that ends in .onnx")
     _need_onnx()

@@ -15,13 +15,14 @@ Value: TypeAlias = "str | int | float | None"
 _FACE = ("label", "score", "x1", "y1", "x2", "y2")
 _PICTURE = ("source", "face", *_FACE, "detection_score")
 _VIDEO = ("frame", "time", "track_id", *_FACE)
+_TAKEN = frozenset((*_PICTURE, *_VIDEO))
 # a hundredth of a pixel is more than a detector knows; all else has six decimals
 _DECIMALS = dict.fromkeys(("x1", "y1", "x2", "y2"), 2)
 
 
 def picture_columns(labels: LabelSet) -> list[str]:
     """The columns of `predict --csv`."""
-    return [*_PICTURE, *labels]
+    return [*_PICTURE, *_label_columns(labels)]
 
 
 def picture_values(source: str, faces: Sequence[FaceEmotion], labels: LabelSet) -> Iterator[list[Value]]:
@@ -37,9 +38,20 @@ def picture_rows(source: str, faces: Sequence[FaceEmotion], labels: LabelSet) ->
     return as_text(picture_columns(labels), picture_values(source, faces, labels))
 
 
+def _label_columns(labels: LabelSet) -> list[str]:
+    """A column a label, in their order; before one that is called like another column stands p_."""
+    columns: list[str] = []
+    for label in labels:
+        column = label
+        while column in _TAKEN or column in columns:
+            column = f"p_{column}"
+        columns.append(column)
+    return columns
+
+
 def video_columns(labels: LabelSet) -> list[str]:
     """The columns of `video --csv` and `webcam --csv`."""
-    return [*_VIDEO, *labels]
+    return [*_VIDEO, *_label_columns(labels)]
 
 
 def video_values(frame: Frame, labels: LabelSet) -> Iterator[list[Value]]:

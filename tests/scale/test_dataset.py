@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 from scale_files import BROKEN, PICTURES, colour, files, local, rows, sources
@@ -240,6 +242,57 @@ def test_a_picture_that_kills_its_process_ends_in_errors(
     assert reasons["003-red.png"].startswith("the worker that looked at it ended 5 times")
     assert reasons["012-green.png"] == "RuntimeError: green pictures are too much"
     assert len(sources(tmp_path / "out", "faces")) == 19
+
+
+@pytest.mark.parametrize("name", ["yellow.png", "yellow.avi"])
+def test_a_stop_is_no_death(
+    name: str, weights: Path, fragile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a file is looked at: the same call does it, though none may end its worker even once."""
+    monkeypatch.syspath_prepend(fragile)
+    (fragile / "stopped").unlink(missing_ok=True)
+    colour(tmp_path / "yellow.png", 255, 255, 0)
+    if name.endswith("avi"):
+        clip = cv2.VideoWriter(str(tmp_path / name), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 32))
+        clip.write(cv2.resize(cv2.imread(str(tmp_path / "yellow.png")), (32, 32)))
+        clip.release()
+    once = {"detector": "fragile", "retries": 0}
+    with pytest.raises(KeyboardInterrupt):
+        local(tmp_path / name, tmp_path / "out", weights, **once)
+    outcome = local(tmp_path / name, tmp_path / "out", weights, **once)
+    assert (outcome.errors, outcome.redone) == (0, 0)
+    assert rows(tmp_path / "out", "errors") == []
+
+
+def test_an_address_that_nothing_answers_to_costs_only_itself(faces: Path, weights: Path, tmp_path: Path) -> None:
+    good = str(next((faces / "1").glob("*.png")))
+    bad = ["foo://x/a.png", "foo://x/a.mp4", "s3:///a.png"]
+    outcome = local([*bad, good], tmp_path / "out", weights)
+    assert (outcome.inputs, outcome.errors) == (4, 3)
+    assert sorted(sources(tmp_path / "out", "errors")) == sorted(bad)
+    assert sources(tmp_path / "out", "faces") == [good]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_labels_that_are_called_like_columns_have_columns_of_their_own(
+    form: str, faces: Path, weights: Path, tmp_path: Path
+) -> None:
+    own = shutil.copytree(weights, tmp_path / "own")
+    config = json.loads((own / "config.json").read_text("utf-8"))
+    names = ["face", "label", "reason", "x1", "p_face", "frame", "time", "no face"][: len(config["labels"])]
+    config["labels"] = names
+    (own / "config.json").write_text(json.dumps(config), "utf-8")
+    local(faces / "1", tmp_path / "out", own, format=form)
+    table = pyarrow.dataset.dataset(tmp_path / "out" / "faces", format=form).to_table()
+    [*_, face, label, reason, x1, p_face] = table.schema.names[: 9 + 5]
+    assert (face, label, reason, x1, p_face) == ("p_face", "p_label", "reason", "p_x1", "p_p_face")
+    assert len(set(table.schema.names)) == len(table.schema.names) == 9 + len(names)
+    first = table.to_pylist()[0]
+    assert first["face"] == 1
+    assert first["label"] in names
+    scores = [first[name] for name in table.schema.names[9:]]
+    assert sum(scores) == pytest.approx(1, abs=1e-4)
+    assert first["score"] == pytest.approx(max(scores), abs=1e-6)
 
 
 def test_progress_tells_rate_and_time_left(faces: Path, weights: Path, tmp_path: Path) -> None:

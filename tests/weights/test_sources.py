@@ -154,7 +154,15 @@ def test_names_that_nothing_answers_to(stand_in: Catalogue) -> None:
         resolve("mine-4class")
     with pytest.raises(WeightsError, match="revision is for owner/repo"):
         resolve("mine-5class", revision="main")
-    for name in ("./mine", "/nowhere/at/all", "a/b/c", "~/nothing-here", "", "../no-such-folder/x"):
+    for name in (
+        "./mine",
+        "/nowhere/at/all",
+        "a/b/c",
+        "~/nothing-here",
+        "~nobody-here/mine",
+        "",
+        "../no-such-folder/x",
+    ):
         with pytest.raises(WeightsError, match="no such folder"):
             resolve(name)
 

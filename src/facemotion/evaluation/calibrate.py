@@ -22,6 +22,7 @@ from facemotion.evaluation.calibration import (
 from facemotion.evaluation.leak import may_be_trained_on
 from facemotion.evaluation.reading import is_test, part_of, read_faces, split_name
 from facemotion.evaluation.views import probabilities_of
+from facemotion.file_names import at_home
 from facemotion.version import __version__
 from facemotion.weights.folder import read_config, read_folder, write_folder
 from facemotion.weights.sources import resolve
@@ -77,7 +78,7 @@ def calibrate(
     Without `split` it is the data's validation split, or all of it where no split of it is known; a test split is
     refused.
     """
-    target = Path(out)
+    target = at_home(out)
     source = resolve(weights)
     config, tensors = read_folder(source.folder, source.pins)
     _refuse_to_overwrite(target, source.folder, config.files.get(MODEL))

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from facemotion.errors import RecipeError, UnknownNameError
+from facemotion.file_names import at_home
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import check, parse_value, to_toml
@@ -205,7 +205,7 @@ class Recipe:
         """A recipe of the package by name, or one of your own by the path of its TOML file."""
         if str(source) in cls.names():
             return cls.from_toml((_folder() / f"{source}.toml").read_text("utf-8"), f"{source}.toml")
-        path = Path(source)
+        path = at_home(source)
         try:
             text = path.read_text("utf-8-sig")
         except FileNotFoundError:

@@ -13,11 +13,12 @@ from typing import BinaryIO, Literal
 from facemotion.detectors.detector import FaceDetector, automatic
 from facemotion.devices import resolve_device
 from facemotion.errors import DataError
+from facemotion.file_names import at_home
 from facemotion.scale.arrow import pyarrow
 from facemotion.scale.engines import run_here, run_on_ray
 from facemotion.scale.job import Format, Job, Layout, check_identity, fingerprint
 from facemotion.scale.outcome import Outcome, Progress, Watch
-from facemotion.scale.places import Place, at_home, is_url
+from facemotion.scale.places import Place, is_url, without_tilde
 from facemotion.scale.plan import Extent, make_parts, write_manifest
 from facemotion.scale.sources import find_inputs
 from facemotion.scale.writing import count_rows
@@ -77,7 +78,7 @@ def predict_dataset(
         raise ValueError(f"expected engine 'ray' or 'local' and format 'parquet' or 'csv', got {engine!r}, {format!r}")
     job = _job(out, weights, detector, device, batch_size, smooth, format, retries, threads)
     layout = job.layout
-    if isinstance(source, str | os.PathLike) and layout.root.is_same(Place.of(at_home(os.fspath(source)))):
+    if isinstance(source, str | os.PathLike) and layout.root.is_same(Place.of(without_tilde(os.fspath(source)))):
         raise DataError("the source can't take the results, too", job.out, "another folder for them")
     with tempfile.TemporaryFile() as manifest:
         try:
@@ -86,6 +87,8 @@ def predict_dataset(
         except (UnicodeError, pyarrow.ArrowException) as error:
             what = "can't be read, or names a file by what no table can hold"
             raise DataError(what, str(source), "Parquet, and names in UTF-8", str(error).splitlines()[0]) from error
+        except PermissionError as error:
+            raise DataError("it can't be read", error.filename or str(source), got=error.strerror) from error
         if not extent.inputs:
             raise DataError("there is no picture and no clip in it", str(source))
         _begin(layout, job, extent, manifest)
@@ -131,10 +134,10 @@ def _job(
     FaceDetector(detector)
     if device != "auto":
         resolve_device(device)
-    place, name = at_home(os.fspath(out)), os.fspath(weights)
+    place, name = without_tilde(os.fspath(out)), os.fspath(weights)
     return Job(
         place if is_url(place) else str(Path(place).absolute()),
-        str(found.folder.absolute()) if Path(name).expanduser().is_dir() else name,
+        str(found.folder.absolute()) if at_home(name).is_dir() else name,
         fingerprint(config),
         config.labels,
         detector,

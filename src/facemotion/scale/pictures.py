@@ -91,9 +91,10 @@ def _by_itself(name: str, recognizer: EmotionRecognizer, retries: int, note: Sta
             f"the worker that looked at it ended {ended + retries + 1} times: too little memory, or a decoder's fault?"
         )
     note.begin(name)
-    seen = _seen(lambda: recognizer.predict(read_image(_source(name, retries))), recognizer, retries)
-    note.end(name)
-    return seen
+    try:
+        return _seen(lambda: recognizer.predict(read_image(_source(name, retries))), recognizer, retries)
+    finally:
+        note.end(name)
 
 
 def _seen(work: Callable[[], list[FaceEmotion]], recognizer: EmotionRecognizer, retries: int) -> Seen:

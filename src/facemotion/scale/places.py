@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from facemotion.errors import FacemotionError
+from facemotion.file_names import at_home
 from facemotion.scale.arrow import pyarrow
 
 # before what an object store refused is asked for again
@@ -28,9 +29,9 @@ def is_url(name: str) -> bool:
     return "://" in name
 
 
-def at_home(name: str) -> str:
-    """A path with the ~ of a home spelt out, as a shell does it; an address as it is."""
-    return str(Path(name).expanduser()) if Path(name).parts[:1] == ("~",) else name
+def without_tilde(name: str) -> str:
+    """A path with the ~ of a home spelt out; any other name, and an address, to the letter as it is."""
+    return str(at_home(name)) if name.startswith("~") else name
 
 
 def spelt(name: str) -> str:
@@ -51,9 +52,14 @@ class Place:
         if not is_url(name):
             return cls(pyarrow.fs.LocalFileSystem(), str(Path(name).absolute()))
         try:
-            return cls(*pyarrow.fs.FileSystem.from_uri(name))
+            return cls.at(name)
         except (OSError, ValueError) as error:
             raise FacemotionError(f"{name}: no file system answers to this address: {error}") from error
+
+    @classmethod
+    def at(cls, address: str) -> Place:
+        """The place of one file among many, whose fault is no reason to end a run: an OSError, or a ValueError."""
+        return cls(*pyarrow.fs.FileSystem.from_uri(address))
 
     @property
     def local(self) -> bool:
@@ -160,12 +166,12 @@ class StoredFile:
     def read(self) -> bytes:
         for _ in range(self._retries):
             try:
-                return Place.of(self._name).read()
+                return Place.at(self._name).read()
             except FileNotFoundError:
                 raise
             except OSError:
                 time.sleep(_PAUSE_SECONDS)
-        return Place.of(self._name).read()
+        return Place.at(self._name).read()
 
 
 @contextmanager
@@ -176,7 +182,7 @@ def on_this_machine(name: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / PurePosixPath(name).name
-        place = Place.of(name)
+        place = Place.at(name)
         with place.filesystem.open_input_stream(place.path) as stream, copy.open("wb") as file:
             shutil.copyfileobj(stream, file, _BLOCK)
         yield copy

@@ -13,7 +13,7 @@ from facemotion.data.clips import is_clip
 from facemotion.errors import DataError
 from facemotion.images import PICTURE_SUFFIXES
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, at_home, is_url
+from facemotion.scale.places import Place, is_url, without_tilde
 
 _LISTS = {".txt", ".lst", ".list"}
 _COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
@@ -27,7 +27,7 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
     """
     if not isinstance(source, str | os.PathLike):
         return map(os.fspath, source)
-    name = at_home(os.fspath(source))
+    name = without_tilde(os.fspath(source))
     place = Place.of(name)
     suffix = PurePosixPath(name).suffix.lower()
     if place.is_folder():

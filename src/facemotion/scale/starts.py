@@ -44,6 +44,11 @@ class Starts:
         # written with the next one that begins
         self.alone[name] -= 1
 
+    def take_back(self) -> None:
+        """The worker was stopped, or told why it stopped: it did not die."""
+        self.count -= 1
+        self._keep()
+
     def forget(self) -> None:
         """The part is written."""
         self.place.delete()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from facemotion.devices import limited_cpu_threads
-from facemotion.errors import WeightsError
+from facemotion.errors import FacemotionError, WeightsError
 from facemotion.opencv import cv2
 from facemotion.recognizer import EmotionRecognizer
 from facemotion.results import Frame
@@ -60,11 +60,16 @@ class Worker:
         if self._layout.faces(number).exists() if part.span is None else self._layout.clip_done(part.span.first):
             return Done(number, 0)
         note = Starts.next(self._layout.note(number))
-        with _few_threads(self._job.threads):
-            if part.span is None:
-                self._pictures(part, note)
-            else:
-                self._clip(part.sources[0], number, part.span, note)
+        try:
+            with _few_threads(self._job.threads):
+                if part.span is None:
+                    self._pictures(part, note)
+                else:
+                    self._clip(part.sources[0], number, part.span, note)
+        except BaseException:  # Ctrl-C, too
+            with suppress(FacemotionError):  # a disk that is full
+                note.take_back()
+            raise
         note.forget()
         return Done(number, note.count)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from facemotion.labels import LabelSet
 from facemotion.scale.arrow import pyarrow
@@ -13,10 +14,11 @@ from facemotion.scale.job import Format
 from facemotion.scale.places import Place
 from facemotion.tables import Value, as_text, picture_columns, video_columns
 
-ERRORS = ["source", "reason"]
+# columns with their types
+ERRORS = dict.fromkeys(("source", "reason"), pyarrow.string())
 
 _TYPES = {
-    **dict.fromkeys(("source", "label", "reason"), pyarrow.string()),
+    **dict.fromkeys(("source", "label"), pyarrow.string()),
     **dict.fromkeys(("face", "track_id"), pyarrow.int32()),
     "frame": pyarrow.int64(),
     "time": pyarrow.float64(),
@@ -24,28 +26,35 @@ _TYPES = {
 _ROWS_AT_ONCE = 50_000
 
 
-def faces_columns(labels: LabelSet) -> list[str]:
+def faces_columns(labels: LabelSet) -> dict[str, Any]:
     """Of pictures, as `predict --csv` has them."""
-    return picture_columns(labels)
+    return _typed(picture_columns(labels))
 
 
-def frames_columns(labels: LabelSet) -> list[str]:
+def frames_columns(labels: LabelSet) -> dict[str, Any]:
     """Of clips: which one, and then as `video --csv` has them."""
-    return ["source", *video_columns(labels)]
+    return _typed(["source", *video_columns(labels)])
 
 
-def write_table(place: Place, columns: Sequence[str], rows: Iterable[Sequence[Value]], form: Format) -> None:
-    """Write a table, with few of its rows in memory at a time. Where the rows end in an error there is none."""
+def _typed(columns: Sequence[str]) -> dict[str, Any]:
+    return {name: _TYPES.get(name, pyarrow.float32()) for name in columns}
+
+
+def write_table(place: Place, columns: Mapping[str, Any], rows: Iterable[Sequence[Value]], form: Format) -> None:
+    """Write a table, with few of its rows in memory at a time. Where the rows end in an error there is none.
+
+    columns: with pyarrow's types of them.
+    """
     rows = iter(rows)
     with place.growing() as file:
         if form == "csv":
             text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
             writer = csv.writer(text)
             writer.writerow(columns)
-            writer.writerows(as_text(columns, rows))
+            writer.writerows(as_text(list(columns), rows))
             text.detach()
             return
-        schema = pyarrow.schema([(name, _TYPES.get(name, pyarrow.float32())) for name in columns])
+        schema = pyarrow.schema(list(columns.items()))
         with pyarrow.parquet.ParquetWriter(file, schema) as parquet:
             while chunk := list(islice(rows, _ROWS_AT_ONCE)):
                 columnwise = [list(column) for column in zip(*chunk, strict=True)]

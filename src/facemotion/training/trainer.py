@@ -6,13 +6,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from facemotion.devices import resolve_device
 from facemotion.errors import RecipeError, TrainingError
+from facemotion.file_names import at_home
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.checkpoint import move_aside
 from facemotion.training.distributed import own_device, processes
@@ -45,7 +45,7 @@ class Trainer:
     ) -> None:
         known = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
         self.recipe = known.override({key.replace("__", "."): value for key, value in overrides.items()})
-        self.out = Path(out)
+        self.out = at_home(out)
         self._device = own_device(resolve_device(device))
 
     def read(self, source: Samples | str | os.PathLike[str], split: str | None = None) -> Samples:

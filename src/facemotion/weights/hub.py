@@ -27,6 +27,7 @@ from huggingface_hub.errors import (
 )
 
 from facemotion.errors import ChecksumError, DownloadError, WeightsError
+from facemotion.file_names import at_home
 from facemotion.version import __version__
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.transfer import COMMIT, Place, ask, fetch
@@ -36,11 +37,7 @@ logger = logging.getLogger(__name__)
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """Where fetched files lie: the folder that was asked for, else the hub's cache (HF_HUB_CACHE, HF_HOME)."""
-    path = Path(cache_dir or constants.HF_HUB_CACHE)
-    try:
-        return path.expanduser()
-    except RuntimeError:  # no HOME, and a user whom this machine does not know
-        return path
+    return at_home(cache_dir or constants.HF_HUB_CACHE)
 
 
 def is_offline() -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemotion.errors import DownloadError, WeightsError
+from facemotion.file_names import at_home
 from facemotion.weights.catalogue import Pin, catalogue
 from facemotion.weights.folder import LARGEST_CONFIG, read_config
 from facemotion.weights.spec import CONFIG, MODEL, NO_PICKLES, PICKLES
@@ -41,7 +42,7 @@ def resolve(
     A bare name of the catalogue is that, wherever one works: what lies in the current folder never takes its place.
     """
     text = os.fspath(source)
-    folder = Path(text).expanduser()
+    folder = at_home(text)
     is_name = isinstance(source, str) and text in catalogue().entries
     if is_name and (folder / CONFIG).is_file():
         logger.warning("%s is taken for the weights of that name; for the folder here say ./%s", text, text)
