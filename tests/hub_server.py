@@ -26,7 +26,7 @@ class Hub:
 
     files: {(repo, revision): {name: bytes}}. cut_at: break off that many of the coming file bodies after so many
     bytes, silent for `stall` seconds before. slow: seconds before any body.
-    ranges: whether parts of a file can be asked for.
+    ranges: whether parts of a file can be asked for. lengths: whether a body's length is told before it.
     requests: every request as (method, path, headers).
     """
 
@@ -37,6 +37,7 @@ class Hub:
     cuts: int = 0
     slow: float = 0.0
     ranges: bool = True
+    lengths: bool = True
     stall: float = 0.0
     released: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -146,7 +147,11 @@ class _Handler(QuietHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         rest = content[start:]
-        self.send_header("Content-Length", str(len(rest)))
+        if self.hub.lengths or self.command == "HEAD":
+            self.send_header("Content-Length", str(len(rest)))
+        else:
+            self.send_header("Connection", "close")
+            self.close_connection = True
         self.end_headers()
         if self.command == "HEAD":
             return

@@ -85,3 +85,11 @@ def test_known_emotions_in_any_spelling_and_labels_of_ones_own() -> None:
     assert LabelSet(("Happiness", "4_sad", "contempt")).emotions
     assert all(LabelSet.named(name).emotions for name in LabelSet.known())
     assert not LabelSet(("happy", "tired")).emotions
+
+
+def test_letters_of_two_characters_are_those_of_one() -> None:
+    """As a Mac writes the names of folders: u and two dots."""
+    labels = LabelSet(("müde", "wach", "straße"))
+    assert labels.find("mu\u0308de") == "müde"
+    assert labels.find("STRASSE") == "straße"
+    assert LabelSet(("mu\u0308de", "wach")).index("Müde") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -33,7 +34,9 @@ _NUMBERED = re.compile(r"^\d+[\s_.:-]+(?=\D)")
 
 def _key(spelling: str) -> str:
     """What two spellings of one label have in common."""
-    text = re.sub(r"[\s_-]+", " ", _NUMBERED.sub("", spelling.strip().lower())).strip()
+    # one form of letters: a Mac writes ü as two characters into names of files
+    spelling = unicodedata.normalize("NFC", spelling).strip().casefold()
+    text = re.sub(r"[\s_-]+", " ", _NUMBERED.sub("", spelling)).strip()
     return _CANONICAL.get(text, text)
 
 

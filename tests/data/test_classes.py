@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from small_sets import Drawn
 
-from facemotion import DataError, read_data
+from facemotion import DataError, LabelSet, Recipe, read_data
+from facemotion.evaluation.reading import read_faces
+from facemotion.training.setup import read_samples
 
 Write = Callable[[list[str]], Path]
 
@@ -64,3 +67,48 @@ def test_numbers_that_begin_one_too_early_are_a_fault(write: Write) -> None:
     path = write(["0", "1", "2"])
     with pytest.raises(DataError, match="two spellings of one class: expected '1', got '0'"):
         read_data(path, labels=["1", "2", "3"])
+
+
+OTHER_ORDER = ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
+
+
+def write_pair(drawn: Drawn, folder: Path) -> Path:
+    np.save(folder / "X_train.npy", drawn.images)
+    np.save(folder / "y_train.npy", drawn.targets)
+    return folder
+
+
+def write_table(drawn: Drawn, folder: Path) -> Path:
+    rows = []
+    for at, (image, target) in enumerate(zip(drawn.images, drawn.targets, strict=True)):
+        Image.fromarray(image).save(folder / f"{at}.png")
+        rows.append(f"{at}.png,{target}")
+    (folder / "faces.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    return folder / "faces.csv"
+
+
+@pytest.mark.parametrize("write_numbers", [write_pair, write_table])
+def test_numbers_are_positions_in_the_emotions_of_a_recipe_or_of_weights(
+    drawn: Drawn, tmp_path: Path, write_numbers: Callable[[Drawn, Path], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_numbers(drawn, tmp_path)
+    wanted = [OTHER_ORDER[target] for target in drawn.targets]
+    trained = read_samples(source, Recipe(labels=tuple(OTHER_ORDER)))
+    judged = read_faces(source, LabelSet.of(OTHER_ORDER))
+    for samples in (trained, judged):
+        assert [samples.label(at) for at in range(len(samples))] == wanted
+    assert trained.labels == LabelSet.of(OTHER_ORDER)
+    assert caplog.text.count("the numbers are taken for surprise, fear, disgust, happy, sad, angry, neutral") == 2
+
+
+def test_numbers_that_are_more_or_fewer_than_the_emotions_are_not_taken_for_them(drawn: Drawn, tmp_path: Path) -> None:
+    table = write_table(drawn, tmp_path)
+    with pytest.raises(DataError, match="unknown class '0'"):
+        read_data(table, numbers="ferplus8")
+    pair = read_data(write_pair(drawn, tmp_path), format="npy", numbers="ferplus8")
+    assert pair.labels == LabelSet.named("fer7")
+    (tmp_path / "labels.json").write_text(
+        '["sad", "happy", "fear", "angry", "neutral", "disgust", "surprise"]', "utf-8"
+    )
+    said = read_data(tmp_path, format="npy", numbers=OTHER_ORDER)
+    assert said.labels.labels[:2] == ("sad", "happy")

@@ -58,6 +58,30 @@ def test_a_pack_keeps_everything_and_opens_at_once(fer_part: Export, tmp_path: P
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "faces.npz")["images"], source.crops(InputSpec())[..., 0])
 
 
+@pytest.mark.parametrize("layout", ["folders", "npy"])
+def test_what_a_layout_cannot_keep_is_said(
+    drawn: Drawn, tmp_path: Path, layout: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = read_data(drawn.write_csv(tmp_path / "fer2013.csv"))
+    shares = np.full((28, 7), 1 / 7, np.float32)
+    soft = Samples(**vars(source) | {"soft": shares, "label_rule": "soft"})
+    with pytest.raises(DataError, match=f"kept by a pack alone: expected a pack, or another rule, got {layout}"):
+        prepare(soft, tmp_path / "soft", layout=layout)
+    assert not (tmp_path / "soft").exists()
+    sites = {"site": np.array([str(at % 5) for at in range(28)])}
+    prepare(Samples(**vars(source) | {"label_rule": "majority", "columns": sites}), tmp_path / "out", layout=layout)
+    assert f"the rule majority, the column site can't be kept in {layout}; a pack keeps all" in caplog.text
+
+
+@pytest.mark.parametrize("first", ["[]", "3", '"folders"'])
+def test_a_journal_that_is_none_is_named(drawn: Drawn, tmp_path: Path, first: str) -> None:
+    source = read_data(drawn.write_csv(tmp_path / "fer2013.csv"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "prepare.jsonl").write_text(first + "\n", "utf-8")
+    with pytest.raises(DataError, match=r"prepare\.jsonl: the journal can't be read"):
+        prepare(source, tmp_path / "out")
+
+
 @pytest.mark.parametrize("keep", [0, 60, 3000])
 def test_a_pack_that_is_cut_is_refused(drawn: Drawn, tmp_path: Path, keep: int) -> None:
     prepare(read_data(drawn.write_csv(tmp_path / "fer2013.csv")), tmp_path / "out", layout="pack")

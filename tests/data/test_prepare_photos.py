@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from facemotion import Box, DataError, Face, FaceDetector, InputSpec, read_data
+from facemotion.data.clips import pick_frames
 from facemotion.data.prepare import find_photos, prepare
 from facemotion.video.frames import read_frames
 
@@ -117,6 +118,15 @@ def test_a_clip_gives_a_frame_for_every_so_many_seconds(tmp_path: Path) -> None:
     assert done.pictures == 3
     assert len(done.unreadable) == 1
     assert done.unreadable[0].startswith("sad/c.mp4: ")
+
+
+def test_a_gap_in_a_clip_is_not_made_up_for() -> None:
+    """A camera that fell silent for a minute: what comes after it is no denser than what came before."""
+    times = [0.0, *(60 + at / 25 for at in range(101))]
+    frames = [(seconds, np.full((1, 1, 3), at, np.uint8)) for at, seconds in enumerate(times)]
+    picked = [times[picture[0, 0, 0]] for picture in pick_frames(frames, 1.0)]
+    assert picked == [0.0, 60.0, 61.0, 62.0, 63.0, 64.0]
+    assert len(list(pick_frames(frames, 0.0))) == len(frames)
 
 
 def test_clips_need_a_way_to_read_them(tmp_path: Path) -> None:

@@ -121,6 +121,30 @@ def test_train_and_test_in_two_files_with_the_labels_in_a_third(
     )
 
 
+@pytest.mark.parametrize(("count", "message"), [(13, "more faces than labels"), (15, "fewer faces than labels")])
+def test_test_faces_and_their_labels_are_as_many(drawn: Drawn, tmp_path: Path, count: int, message: str) -> None:
+    drawn.write_csv(tmp_path / "train.csv", "emotion,pixels")
+    rows = np.arange(14)
+    test = Drawn(drawn.images[rows], drawn.targets[rows], [""] * 14)
+    test.write_csv(tmp_path / "test.csv", "pixels")
+    (tmp_path / "test_with_emotions.csv").write_text("emotion\n" + "3\n" * count, "utf-8")
+    with pytest.raises(DataError, match=message):
+        read_data(tmp_path)
+
+
+def test_a_table_as_excel_leaves_it(drawn: Drawn, tmp_path: Path) -> None:
+    """Semicolons, a comma within a quoted name, and rows of nothing below the last one."""
+    drawn.write_folders(tmp_path / "pictures", splits=False)
+    rows = [
+        f"pictures/{CLASSES[target]}/{at:03d}.png;{CLASSES[target]};{at}" for at, target in enumerate(drawn.targets)
+    ]
+    table = tmp_path / "faces.csv"
+    table.write_text("\n".join(['"path";"label";"age, years"', *rows[:9], ";;", *rows[9:], ";;", " ; ;"]), "utf-8")
+    samples = read_data(table)
+    np.testing.assert_array_equal(images_of(samples), drawn.images)
+    assert samples.columns["age, years"].tolist() == [str(at) for at in range(28)]
+
+
 def test_a_table_of_paths_with_further_columns(drawn: Drawn, tmp_path: Path) -> None:
     drawn.write_folders(tmp_path / "pictures", splits=False)
     lines = ["path,label,split,site"]
@@ -412,6 +436,45 @@ def test_arrays_without_numbers_in_them(drawn: Drawn, tmp_path: Path) -> None:
         read_data(tmp_path)
 
 
+def test_a_pixel_that_is_no_number_is_found_behind_a_thousand_pictures(tmp_path: Path) -> None:
+    images = np.zeros((1030, 2, 2), np.float32)
+    images[-1, 0, 0] = np.nan
+    np.save(tmp_path / "X_train.npy", images)
+    np.save(tmp_path / "y_train.npy", np.zeros(1030, np.int64))
+    with pytest.raises(DataError, match=r"X_train\.npy: wrong pictures.*got nan"):
+        read_data(tmp_path, labels=["one", "other"])
+
+
+def test_the_numbers_of_usage_and_votes_may_be_floats_but_are_whole(fer_part: Export, tmp_path: Path) -> None:
+    folder = tmp_path / "npy"
+    shutil.copytree(fer_part.folder, folder, ignore=lambda _, names: [each for each in names if "." not in each])
+    usage, votes = (np.load(folder / name) for name in ("usage.npy", "votes.npy"))
+    wanted = read_data(folder, format="npy", label_rule="soft")
+    np.save(folder / "usage.npy", usage.astype(np.float64)[:, None])
+    np.save(folder / "votes.npy", votes.astype(np.float32))
+    read = read_data(folder, format="npy", label_rule="soft")
+    assert (read.fingerprint, read.splits.tolist()) == (wanted.fingerprint, wanted.splits.tolist())
+    for name, wrong, message in (
+        ("votes.npy", np.where(votes == votes[3, 2], np.nan, votes), r"wrong vote: expected a whole number, got nan"),
+        ("votes.npy", votes / 10, r"wrong vote: expected a whole number, got 0\."),
+        ("votes.npy", votes.astype(str), "wrong votes: expected whole numbers, got <U"),
+        ("usage.npy", usage + 0.5, r"usage\.npy: item 0: wrong usage: expected a whole number, got"),
+        ("usage.npy", np.full(len(usage), b"\xff"), "words in UTF-8"),
+    ):
+        before = np.load(folder / name)
+        np.save(folder / name, wrong)
+        with pytest.raises(DataError, match=message):
+            read_data(folder, format="npy", label_rule="soft")
+        np.save(folder / name, before)
+
+
+def test_halves_are_no_one_hot_rows(drawn: Drawn, tmp_path: Path) -> None:
+    np.save(tmp_path / "X_train.npy", drawn.images)
+    np.save(tmp_path / "y_train.npy", np.full((len(drawn.targets), 2), 0.5))
+    with pytest.raises(DataError, match="expected 28 rows"):
+        read_data(tmp_path, labels=["one", "other"])
+
+
 def test_arrays_that_don_t_belong_together(drawn: Drawn, tmp_path: Path) -> None:
     np.save(tmp_path / "X_train.npy", drawn.images)
     with pytest.raises(DataError, match=r"y_train\.npy: no such file"):
@@ -482,6 +545,26 @@ def test_rules_by_hand(drawn: Drawn, tmp_path: Path) -> None:
     np.testing.assert_allclose(soft.soft[:, :3], [[0, 1, 0], [0.5, 0.5, 0], [0.4, 0.3, 0.3]], rtol=1e-6)
     with pytest.raises(UnknownNameError, match="did you mean 'majority'"):
         read_data(path, label_rule="majorty")
+
+
+def test_votes_that_a_spreadsheet_or_pandas_wrote(drawn: Drawn, tmp_path: Path) -> None:
+    path = drawn.write_csv(tmp_path / "fer2013.csv")
+    write_votes(
+        tmp_path / "fer2013new.csv", [[10 * (at % 8 == column) for column in range(10)] for at in range(28)], ""
+    )
+    wanted = read_data(path, label_rule="majority").targets.tolist()
+    text = (tmp_path / "fer2013new.csv").read_text("utf-8")
+    for changed in (
+        text.replace(",", ";"),
+        text.replace("NF", "nf").replace("Usage", "usage").replace(",10", ",10.0"),
+        text.replace(",", ";").replace(";10", ";10,0").replace(";0", ";0,0"),
+    ):
+        assert changed != text
+        (tmp_path / "fer2013new.csv").write_text(changed, "utf-8")
+        assert read_data(path, label_rule="majority").targets.tolist() == wanted
+    (tmp_path / "fer2013new.csv").write_text(text.replace(",10", ",9.5"), "utf-8")
+    with pytest.raises(DataError, match="wrong votes: expected ten whole numbers"):
+        read_data(path, label_rule="majority")
 
 
 def test_votes_of_other_faces_are_refused(drawn: Drawn, tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_what_is_no_face_names_the_plugin(stub: StubDetector, astronaut: np.ndar
         FaceDetector("whole").detect(astronaut)
 
 
+@pytest.mark.parametrize("found", [[[]], None])
+def test_a_batch_of_another_length_names_the_plugin(
+    stub: StubDetector, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    monkeypatch.setattr(stub, "detect_batch", lambda images: found, raising=False)
+    with pytest.raises(PluginError, match=r"detector 'whole' of facemotion .* must give a list of 2, one for each"):
+        FaceDetector("whole").detect_batch([astronaut] * 2)
+
+
 def test_a_factory_that_fails_names_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.DETECTORS, "load", lambda name: lambda: StubDetector())
     with pytest.raises(PluginError, match=r"detector 'whole' of facemotion .* can't be made: TypeError: .*min_score"):

@@ -13,9 +13,10 @@ import pytest
 import torch
 from training_patterns import Stopped, same, weights
 
-from facemotion import DataError, LabelSet, Recipe, RecipeError, TrainingError
+from facemotion import DataError, InputSpec, LabelSet, Recipe, RecipeError, TrainingError
 from facemotion.classifier import Classifier
 from facemotion.data.loaders import Loader
+from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import Samples
 from facemotion.training.checkpoint import save_checkpoint
 from facemotion.training.distributed import Processes
@@ -55,6 +56,24 @@ def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Sa
     card = (out / "best" / "README.md").read_text("utf-8")
     assert 'from_pretrained("run/best")' in card
     assert "None" not in card
+
+
+class Counted(ArrayPictures):
+    """Pictures that know how many crops were made of them."""
+
+    cut = 0
+
+    def crops(self, rows: np.ndarray, spec: InputSpec) -> np.ndarray:
+        self.cut += len(rows)
+        return super().crops(rows, spec)
+
+
+def test_each_picture_is_cut_once_also_where_the_precision_is_tried(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    pictures = Counted(train.pictures.array, train.source)
+    Trainer(recipe.override({"precision": "auto"}), out=out).fit(replace(train, pictures=pictures), val)
+    assert pictures.cut == len(train)
 
 
 def test_quick_epochs_are_not_held_up_by_slow_writing(
@@ -195,6 +214,11 @@ def test_a_folder_that_can_t_be_made_is_said_so(recipe: Recipe, train: Samples, 
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(TrainingError, match=r"can't be made .*another --out"):
             Trainer(recipe, out=out).fit(train, val)
+
+
+def test_a_home_is_spelt_out(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Trainer(recipe, out="~/runs/a").out == tmp_path / "runs" / "a"
 
 
 def test_fresh_moves_nothing_but_a_training(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:

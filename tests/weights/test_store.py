@@ -80,6 +80,17 @@ def test_a_cut_download_goes_on_where_it_stopped(hub: Hub) -> None:
     assert ranges == [None, "bytes=100000-"]
 
 
+def test_a_body_that_ends_early_without_a_word_is_gone_on_with(hub: Hub) -> None:
+    """A proxy that told no length: what came is the beginning of the file, and no forgery."""
+    entry = entry_for(hub)
+    hub.cut_at, hub.cuts, hub.lengths = 100_000, 1, False
+    with pytest.raises(DownloadError, match=f"expected {len(CONTENT)} bytes, the hub sent 100000; try again"):
+        locate(entry)
+    assert locate(entry).read_bytes() == CONTENT
+    ranges = [asked for path, asked in hub.bodies() if path.startswith("/storage/")]
+    assert ranges == [None, "bytes=100000-"]
+
+
 def test_the_next_run_goes_on_where_a_killed_one_stopped(hub: Hub, tmp_path: Path) -> None:
     entry = entry_for(hub)
     hub.cut_at, hub.cuts, hub.stall = 200_000, 1, 30

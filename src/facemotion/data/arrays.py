@@ -39,15 +39,20 @@ def holds_arrays(path: Path) -> bool:
     return path.suffix == ".npy" and path.is_file()
 
 
-def read_arrays(source: Path, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
-    """The samples of a folder of .npy files, or of the pair that one file belongs to."""
+def read_arrays(
+    source: Path, labels: LabelSet | None, numbers: LabelSet | None, label_rule: str | None, faults: Faults
+) -> Samples:
+    """The samples of a folder of .npy files, or of the pair that one file belongs to.
+
+    numbers: what the numbers of a pair are positions in, where `labels` are not named; see `read_data`.
+    """
     folder = source if source.is_dir() else source.parent
     if (folder / _IMAGES).is_file() and (source.is_dir() or source.name == _IMAGES):
         return _read_images(folder, labels, label_rule, faults)
     if label_rule is not None:
         raise DataError(f"label rule {label_rule!r} needs votes", str(folder / _VOTES), "a file", "none")
     files = sorted(folder.glob("X_*.npy")) if source.is_dir() else [source]
-    parts = [_read_pair(file, labels, faults) for file in files]
+    parts = [_read_pair(file, labels, numbers, faults) for file in files]
     if any(part.labels != parts[0].labels for part in parts) and all(part.labels.emotions for part in parts):
         # words, of which not every file has all
         wanted, _ = match_classes({label: str(source) for part in parts for label in part.labels}, None, faults)
@@ -55,42 +60,44 @@ def read_arrays(source: Path, labels: LabelSet | None, label_rule: str | None, f
     return replace(Samples.concat(parts), source=str(source)) if len(parts) > 1 else parts[0]
 
 
-def _read_pair(file: Path, labels: LabelSet | None, faults: Faults) -> Samples:
+def _read_pair(file: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults) -> Samples:
     if not file.name.startswith("X_"):
         raise DataError("not one of a pair", str(file), "X_<split>.npy beside y_<split>.npy", file.name)
     split = file.stem.removeprefix("X_")
     targets_file = file.with_name(f"y_{split}.npy")
-    return _pair(file, targets_file, labels, faults, lambda count: np.array([split] * count, np.str_))
+    return _pair(file, targets_file, labels, numbers, faults, lambda count: np.array([split] * count, np.str_))
 
 
 def _read_images(folder: Path, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
     def splits(count: int) -> NDArray[np.str_]:
         if not (folder / _USAGE).is_file():
             return np.array([""] * count, np.str_)
-        usage = _same_length(_load(folder / _USAGE), count, folder / _USAGE)
-        if usage.dtype.kind in "US":
-            return usage.astype(np.str_)
-        return np.array([_USAGES[value] if 0 <= value < 3 else str(value) for value in usage.tolist()], np.str_)
+        file = folder / _USAGE
+        usage = _same_length(_load_words_or_numbers(file).reshape(-1), count, file)
+        if usage.dtype.kind == "U":
+            return usage
+        numbers = _whole(usage, file, "usage").tolist()
+        return np.array([_USAGES[number] if 0 <= number < 3 else str(number) for number in numbers], np.str_)
 
-    samples = _pair(folder / _IMAGES, folder / _LABEL, None if label_rule else labels, faults, splits)
+    # FER-2013's own arrays, whose numbers are the challenge's
+    samples = _pair(folder / _IMAGES, folder / _LABEL, None if label_rule else labels, None, faults, splits)
     if label_rule is None:
         return samples
     votes_file = folder / _VOTES
     votes = _same_length(_load(votes_file), len(samples.pictures), votes_file)
     if votes.ndim != 2 or votes.shape[1] != len(COLUMNS):
         raise DataError("wrong votes", str(votes_file), f"shape (n, {len(COLUMNS)})", str(votes.shape))
-    ruled = apply_rule(samples, votes[samples.rows].astype(np.int64), label_rule)
+    ruled = apply_rule(samples, _whole(votes, votes_file, "vote")[samples.rows], label_rule)
     return ruled if labels is None else renumber(ruled, labels, faults)
 
 
-def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Faults, splits: Any) -> Samples:
+def _pair(
+    file: Path, targets_file: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults, splits: Any
+) -> Samples:
     images = _as_pictures(_load(file), file)
     values = _load_words_or_numbers(targets_file)
     values = values.argmax(axis=1) if _is_one_hot(values) else values.reshape(-1)
     values = _same_length(values, len(images), targets_file)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        first = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise DataError("wrong label", f"{targets_file}: item {first}", "a whole number", str(values[first]))
     if values.dtype.kind == "U":
         places = {
             str(word): f"{targets_file}: item {at}"
@@ -98,11 +105,9 @@ def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Fault
         }
         known, position = match_classes(places, labels, faults)
         targets = np.array([position.get(str(word), -1) for word in values], np.int64)
-    elif values.dtype.kind in "iu" or (values.dtype.kind == "f" and (values == values.round()).all()):
-        known = labels or _labels_beside(targets_file)
-        targets = values.astype(np.int64)
     else:
-        raise DataError("wrong labels", str(targets_file), "whole numbers, one-hot rows or names", str(values.dtype))
+        targets = _whole(values, targets_file, "label")
+        known = labels or _labels_beside(targets_file, numbers)
     wrong = np.flatnonzero((targets < 0) | (targets >= len(known)))
     for index in wrong:
         if values.dtype.kind != "U":  # an unknown name is a fault already
@@ -113,7 +118,19 @@ def _pair(file: Path, targets_file: Path, labels: LabelSet | None, faults: Fault
 
 def _is_one_hot(values: NDArray[Any]) -> bool:
     several = values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "biuf"
-    return several and bool((values.sum(axis=1) == 1).all())
+    return several and bool(np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all())
+
+
+def _whole(values: NDArray[Any], file: Path, what: str) -> NDArray[np.int64]:
+    """Numbers as whole ones, which floats may be, too."""
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"wrong {what}s", str(file), "whole numbers", str(values.dtype))
+    wrong = np.argwhere(~np.isfinite(values) | (values != np.round(values)))
+    if len(wrong):
+        first = tuple(wrong[0].tolist())
+        place = ", ".join(map(str, first))
+        raise DataError(f"wrong {what}", f"{file}: item {place}", "a whole number", str(values[first]))
+    return values.astype(np.int64)
 
 
 def _load_words_or_numbers(file: Path) -> NDArray[Any]:
@@ -141,8 +158,8 @@ def _count_labels(targets_file: Path) -> int:
     return count
 
 
-def _labels_beside(file: Path) -> LabelSet:
-    """The labels of numbers: labels.json beside their file; without it, seven or eight are taken for FER's."""
+def _labels_beside(file: Path, numbers: LabelSet | None) -> LabelSet:
+    """The labels of numbers: labels.json beside their file; else `numbers` if as many, else FER's of seven or eight."""
     names = file.with_name(LABELS)
     if names.is_file():
         try:
@@ -151,12 +168,14 @@ def _labels_beside(file: Path) -> LabelSet:
             raise DataError("wrong labels", str(names), "a JSON list of words", str(error)) from error
     count = _count_labels(file)
     usual = {7: "fer7", 8: "ferplus8"}.get(count)
-    if usual is None:
-        hint = f"labels=[...] or {LABELS} beside it"
-        raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {count - 1}")
-    order = ", ".join(LabelSet.named(usual))
-    log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, order, LABELS)
-    return LabelSet.named(usual)
+    if numbers is None or len(numbers) != count:
+        if usual is None:
+            hint = f"labels=[...] or {LABELS} beside it"
+            raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {count - 1}")
+        numbers = LabelSet.named(usual)
+    taken = ", ".join(numbers)
+    log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, taken, LABELS)
+    return numbers
 
 
 def _as_pictures(array: NDArray[Any], file: Path) -> Pixels:
@@ -173,8 +192,9 @@ def _as_pictures(array: NDArray[Any], file: Path) -> Pixels:
     if array.dtype.kind not in "iuf":
         raise DataError("wrong pictures", str(file), "numbers from 0 to 255, or from 0 to 1", str(array.dtype))
     pieces = range(0, len(array), _AT_ONCE)
-    low = min(float(array[at : at + _AT_ONCE].min()) for at in pieces)
-    high = max(float(array[at : at + _AT_ONCE].max()) for at in pieces)
+    # numpy's own, to which a NaN in any piece is the smallest and the largest
+    low = np.min([array[at : at + _AT_ONCE].min() for at in pieces])
+    high = np.max([array[at : at + _AT_ONCE].max() for at in pieces])
     if not 0 <= low <= high <= 255:
         raise DataError("wrong pictures", str(file), "numbers from 0 to 255, or from 0 to 1", f"{low:g} to {high:g}")
     scale = 255 if array.dtype.kind == "f" and high <= 1 else 1

@@ -63,7 +63,7 @@ class Mixing:
 
 def draw(settings: Augment, count: int, random: np.random.Generator, spec: InputSpec) -> Draws:
     """Draw what is done to each sample of a batch, mixing apart."""
-    # always as many numbers, so that turning one thing on leaves the others as they were
+    # always as many numbers: what is turned on or off changes only what is drawn after them, as noise and mixing
     numbers = random.random((12, count), np.float32)
     moved = settings.crop < 1 or settings.widen > 0 or settings.rotation > 0 or settings.shift > 0
     mirrored = numbers[0] < settings.flip

@@ -14,6 +14,9 @@ ReadClip: TypeAlias = "Callable[[Path], Iterable[tuple[float, Pixels]]]"
 
 _SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"}
 
+# seconds that a container's clock may be off by
+_CLOCK = 0.0005
+
 
 def is_clip(path: Path) -> bool:
     """Whether a file's name says that it is a clip."""
@@ -24,7 +27,7 @@ def pick_frames(frames: Iterable[tuple[float, Pixels]], every: float) -> Iterato
     """The first frame, and then one each `every` seconds."""
     due = 0.0
     for seconds, picture in frames:
-        # half a millisecond is what a container's clock may be off by
-        if seconds >= due - 0.0005:
-            due += every
+        if seconds >= due - _CLOCK:
+            # what a gap in the clip left out is not made up for behind it
+            due = due + every if seconds < due + every - _CLOCK else seconds + every
             yield picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -24,10 +25,22 @@ PATH_NAMES = (
 
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:
-    """The rows of a CSV, the header first. Where Excel separates by semicolons the header has no comma."""
+    """The rows of a CSV, the header first: separated by what the header has more of, as Excel takes semicolons."""
     header = next(file, "")
-    delimiter = ";" if ";" in header and "," not in header else ","
+    bare = re.sub(r'"[^"]*"', "", header)
+    delimiter = ";" if bare.count(";") > bare.count(",") else ","
     return csv.reader(chain([header], file), delimiter=delimiter)
+
+
+def numbered_rows(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """What stands below a header, each row with the number that a spreadsheet shows.
+
+    Rows with nothing in them, as Excel leaves them behind, are none.
+    """
+    for number, fields in enumerate(rows, start=2):
+        stripped = [each.strip() for each in fields]
+        if any(stripped):
+            yield number, stripped
 
 
 def header_of(path: Path) -> list[str]:

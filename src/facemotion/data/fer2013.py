@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facemotion.data.classes import match_words, numbered_label, renumber
-from facemotion.data.csv_files import csv_rows, header_of
+from facemotion.data.csv_files import csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import ArrayPictures, PictureSpool
 from facemotion.data.samples import Samples
@@ -127,6 +127,9 @@ def _read_file(
     if not numbers:
         got = f"{len(faults.found)} faults" if faults.found else "no row"
         raise DataError("no usable face in it", str(path), "rows of emotion and pixels", got)
+    if emotions is not None and not faults.found and numbers[-1] - 1 < len(emotions):
+        got = f"{numbers[-1] - 1}"
+        raise DataError("fewer faces than labels", str(path), f"{len(emotions)} rows, as {_TEST_LABELS} has", got)
     label_set, position = _match_words(path, words, numbers, labels, faults)
     samples = Samples(
         ArrayPictures(spool.array(side, side), str(path), numbers),
@@ -154,14 +157,12 @@ def _rows(path: Path, needed: tuple[str, ...], faults: Faults) -> Iterator[tuple
                 got = ", ".join(names) or "an empty file"
                 raise DataError(f"no column {missing[0]}", str(path), f"columns {', '.join(needed)}", got)
             names = [sys.intern(name) for name in names]
-            for number, fields in enumerate(reader, start=2):
-                if not fields:
-                    continue
+            for number, fields in numbered_rows(reader):
                 if len(fields) != len(names):
                     expected = f"{len(names)} fields ({', '.join(names)})"
                     faults.add("the row is cut or too long", f"{path}: row {number}", expected, f"{len(fields)}")
                     continue
-                yield number, dict(zip(names, map(str.strip, fields), strict=True))
+                yield number, dict(zip(names, fields, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", f"{path}: after row {number}", "a CSV file", str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from facemotion.data.outputs import JOURNAL, ArrayOutput, Entry, FolderOutput, J
 from facemotion.data.pictures import fit_all
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, ImageError, VideoError
+from facemotion.file_names import at_home
 from facemotion.images import read_image
 from facemotion.inputs import InputSpec
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     Detect = Callable[[Pixels], Sequence[Face]]
     Output = FolderOutput | ArrayOutput
+
+logger = logging.getLogger(__name__)
 
 Several = Literal["largest", "all", "skip"]
 
@@ -71,7 +75,7 @@ class Photos:
 
 def find_photos(source: str | os.PathLike[str], *, labels: LabelSet | None = None, skip_bad: bool = False) -> Photos:
     """The photos and clips of a tree of class folders, of a folder without classes, or the one file."""
-    root = Path(source)
+    root = at_home(source)
     if holds_classes(root):
         faults = Faults(skip=skip_bad)
         label_set, paths, targets, splits = list_files(root, labels, faults)
@@ -110,7 +114,9 @@ def prepare(
         raise DataError("photos need a detector to find faces with", source.source, "a detector", "none")
     if layout != "folders" and source.labels is None:
         raise DataError("faces without labels go into folders alone", source.source, "class folders", "none")
-    folder = Path(out)
+    if layout != "pack" and isinstance(source, Samples):
+        _tell_what_is_lost(source, layout)
+    folder = at_home(out)
     _refuse_to_mix(Path(source.source), folder)
     journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
     try:
@@ -147,6 +153,15 @@ def prepare(
         [entry.item for entry in entries if entry.status == "several"],
         [f"{entry.item}: {entry.reason}" for entry in entries if entry.status == "unreadable"],
     )
+
+
+def _tell_what_is_lost(samples: Samples, layout: Layout) -> None:
+    if samples.soft is not None:
+        raise DataError("shares of votes are kept by a pack alone", samples.source, "a pack, or another rule", layout)
+    lost = [f"the rule {samples.label_rule}"] if samples.label_rule else []
+    lost += [f"the column {name}" for name in samples.columns]
+    if lost:
+        logger.warning("%s: %s can't be kept in %s; a pack keeps all", samples.source, ", ".join(lost), layout)
 
 
 def _refuse_to_mix(source: Path, out: Path) -> None:

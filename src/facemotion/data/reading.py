@@ -19,6 +19,7 @@ from facemotion.data.pack import holds_pack, read_pack
 from facemotion.data.samples import Samples
 from facemotion.data.table import holds_paths, read_table
 from facemotion.errors import DataError, FacemotionError, UnknownNameError
+from facemotion.file_names import at_home
 from facemotion.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def read_data(
     format: str | None = None,
     split: str | None = None,
     labels: LabelSet | str | Iterable[str] | None = None,
+    numbers: LabelSet | str | Iterable[str] | None = None,
     label_rule: str | None = None,
     skip_bad: bool = False,
     one_class: bool = False,
@@ -52,17 +54,20 @@ def read_data(
     "pack". Recognised by looking where it is not named.
     split: one split alone; "train", "val" and "test" find Training, PublicTest and PrivateTest too.
     labels: a known label set or your own, which must have every class that occurs. `Samples.restrict` drops classes.
+    numbers: emotions that numbers in place of class names are positions in, where no `labels` are named, the data does
+    not say what they mean and there are as many. FER-2013's own files have the challenge's numbers.
     label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
     one_class: a single class is enough; without it that is a fault, unless `labels` are given.
     """
     wanted = None if labels is None else LabelSet.of(labels)
+    numbering = None if numbers is None else LabelSet.of(numbers)
     faults = Faults(skip=skip_bad)
     if isinstance(source, Samples):
         samples = _of_samples(source, wanted, label_rule, faults)
     else:
         try:
-            samples = _read(Path(source), format, wanted, label_rule, faults)
+            samples = _read(at_home(source), format, wanted, numbering, label_rule, faults)
         except FacemotionError:
             raise
         except OSError as error:  # a folder in it that one may not look into, a disk that fails
@@ -95,7 +100,14 @@ _WANTED = (
 )
 
 
-def _read(path: Path, format: str | None, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
+def _read(
+    path: Path,
+    format: str | None,
+    labels: LabelSet | None,
+    numbers: LabelSet | None,
+    label_rule: str | None,
+    faults: Faults,
+) -> Samples:
     if format is not None and format not in _RECOGNISED_BY:
         raise UnknownNameError("data format", format, _RECOGNISED_BY)
     chosen = format or recognise(path)
@@ -106,9 +118,9 @@ def _read(path: Path, format: str | None, labels: LabelSet | None, label_rule: s
     if chosen == "fer2013":
         return read_fer2013(path, labels, label_rule, faults)
     if chosen == "npy":
-        return read_arrays(path, labels, label_rule, faults)
+        return read_arrays(path, labels, numbers, label_rule, faults)
     if chosen == "csv":
-        return read_table(path, labels, faults)
+        return read_table(path, labels, numbers, faults)
     if chosen == "folders":
         return read_folder(path, labels, faults)
     return _of_samples(read_pack(path), labels, None, faults)

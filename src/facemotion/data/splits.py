@@ -112,7 +112,7 @@ def apply_split(samples: Samples, path: str | os.PathLike[str]) -> Samples:
         got = f"{type(error).__name__}: {error}"
         raise DataError("the split can't be read", str(path), "a file of `write_split`", got) from error
     if fingerprint != samples.fingerprint or len(splits) != len(samples):
-        expected = f"the {len(splits)} samples of {content.get('source')}, fingerprint {fingerprint[:12]}"
+        expected = f"the {len(splits)} samples of {content.get('source')}, fingerprint {str(fingerprint)[:12]}"
         got = f"{len(samples)} of {samples.source}, {samples.fingerprint[:12]}"
         raise DataError("a split of other data", str(path), expected, got)
     return samples.with_splits(splits)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from facemotion.data.classes import match_classes, match_words
-from facemotion.data.csv_files import PATH_NAMES, csv_rows, header_of
+from facemotion.data.csv_files import PATH_NAMES, csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
 from facemotion.labels import LabelSet
+
+log = logging.getLogger(__name__)
 
 _LABEL = ("label", "emotion", "class", "expression", "target")
 _SPLIT = ("split", "usage", "subset", "set", "partition")
@@ -24,39 +28,43 @@ def holds_paths(path: Path) -> bool:
     return path.suffix.lower() == ".csv" and path.is_file() and any(name in PATH_NAMES for name in header_of(path))
 
 
-def read_table(source: Path, labels: LabelSet | None, faults: Faults) -> Samples:
-    """The samples of a CSV with the columns path and label, and split where it has one. Paths start at its folder."""
+def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults) -> Samples:
+    """The samples of a CSV with the columns path and label, and split where it has one. Paths start at its folder.
+
+    numbers: what numbers in place of labels are positions in, where `labels` are not named; see `read_data`.
+    """
     names = header_of(source)
     path_at = _position(names, PATH_NAMES, source, "path")
     label_at = _position(names, _LABEL, source, "label")
     split_at = next((names.index(name) for name in _SPLIT if name in names), None)
-    numbers: list[int] = []
+    at_rows: list[int] = []
     rows: list[list[str]] = []
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv_rows(file)
             next(reader)
-            for number, fields in enumerate(reader, start=2):
-                if fields and len(fields) != len(names):
+            for number, fields in numbered_rows(reader):
+                if len(fields) != len(names):
                     expected = f"{len(names)} fields ({', '.join(names)})"
                     faults.add("the row is cut or too long", f"{source}: row {number}", expected, str(len(fields)))
-                elif fields:
-                    numbers.append(number)
-                    rows.append([each.strip() for each in fields])
+                else:
+                    at_rows.append(number)
+                    rows.append(fields)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(source), "a CSV file", str(error)) from error
     if not rows:
         raise DataError("no row in it", str(source), "rows of paths and labels", "none")
     spellings: dict[str, str] = {}
-    for number, row in zip(numbers, rows, strict=True):
+    for number, row in zip(at_rows, rows, strict=True):
         spellings.setdefault(row[label_at], f"{source}: row {number}")
-    if labels is None:  # nothing says what numbers would mean
+    numbering = labels or _numbering(source, spellings, numbers)
+    if numbering is None:  # nothing says what numbers would mean
         label_set, position = match_classes(spellings, None, faults)
     else:
-        label_set, position = match_words(spellings, labels, labels, faults)
+        label_set, position = match_words(spellings, labels, numbering, faults)
     known = [index for index, row in enumerate(rows) if row[label_at] in position]
     files = [source.parent / rows[index][path_at] for index in known]
-    places = [f"{source}: row {numbers[index]} ({rows[index][path_at]})" for index in known]
+    places = [f"{source}: row {at_rows[index]} ({rows[index][path_at]})" for index in known]
     pictures, good = open_files(files, places, faults)
     kept = [rows[known[index]] for index in good]
     spare = [at for at in range(len(names)) if at not in (path_at, label_at, split_at)]
@@ -69,6 +77,16 @@ def read_table(source: Path, labels: LabelSet | None, faults: Faults) -> Samples
         str(source),
         columns={names[at]: np.array([row[at] for row in kept], np.str_) for at in spare},
     )
+
+
+def _numbering(source: Path, words: Iterable[str], numbers: LabelSet | None) -> LabelSet | None:
+    """`numbers`, where all words are positions in it, the last one among them."""
+    positions = [str(at) for at in range(len(numbers or ()))]
+    written = {word.lstrip("0") or "0" for word in words}
+    if numbers is None or not written <= set(positions) or positions[-1] not in written:
+        return None
+    log.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
+    return numbers
 
 
 def _position(names: list[str], wanted: tuple[str, ...], source: Path, kind: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facemotion.data.csv_files import csv_rows
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.labels import LabelSet
@@ -30,23 +31,33 @@ def read_votes(path: Path) -> tuple[Votes, list[str]]:
     usage: list[str] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or [])]
+            table = csv_rows(file)
+            names = [name.strip().lower() for name in next(table, [])]
+            missing = [name for name in COLUMNS if name.lower() not in names]
             if missing:
                 raise DataError(
                     "not a table of FER+ votes", str(path), f"columns {', '.join(COLUMNS)}", f"no {missing}"
                 )
-            for number, row in enumerate(table, start=2):
+            for number, fields in enumerate(filter(None, table), start=2):
+                row = dict(zip(names, fields, strict=False))
                 try:
-                    counts = [int(row[name]) for name in COLUMNS]
-                except (TypeError, ValueError):
-                    got = str([row[name] for name in COLUMNS])
+                    counts = [_count(row[name.lower()]) for name in COLUMNS]
+                except (KeyError, ValueError):
+                    got = str(fields)
                     raise DataError("wrong votes", f"{path}: row {number}", "ten whole numbers", got) from None
                 rows.append(counts)
-                usage.append((row.get("Usage") or "").strip())
+                usage.append(row.get("usage", "").strip())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
     return np.array(rows, np.int64).reshape(-1, len(COLUMNS)), usage
+
+
+def _count(text: str) -> int:
+    """A number of votes; 4.0 and 4,0 are 4, as spreadsheets and pandas write it."""
+    number = float(text.replace(",", "."))
+    if not number.is_integer():
+        raise ValueError(text)
+    return int(number)
 
 
 def apply_rule(samples: Samples, votes: Votes, rule: str) -> Samples:

@@ -91,7 +91,12 @@ class FaceDetector:
 
     def _detect_together(self, pictures: list[Pixels]) -> list[list[Face]]:
         together = getattr(self._detector, "detect_batch", None)
-        return together(pictures) if together else [self._detector.detect(pixels) for pixels in pictures]
+        if together is None:
+            return [self._detector.detect(pixels) for pixels in pictures]
+        found = together(pictures)
+        if not isinstance(found, list | tuple) or len(found) != len(pictures):
+            raise self._broken(f"must give a list of {len(pictures)}, one for each picture, got {found!r:.200}")
+        return list(found)
 
     def _tidy(self, faces: Iterable[Face], pixels: Pixels) -> list[Face]:
         height, width = pixels.shape[:2]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def read_faces(data: Samples | str | os.PathLike[str], labels: LabelSet, label_rule: str | None = None) -> Samples:
     """All of a data set with the labels that it has. Those in files must be known emotions or else the weights' own."""
     if isinstance(data, Samples) or labels.emotions:
-        return read_data(data, label_rule=label_rule, one_class=True)
+        return read_data(data, numbers=labels, label_rule=label_rule, one_class=True)
     samples = read_data(data, labels=labels, label_rule=label_rule)
     return samples.restrict([label for label, count in samples.counts().items() if count])
 

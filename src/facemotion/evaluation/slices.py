@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from facemotion.data.csv_files import PATH_NAMES, csv_rows
+from facemotion.data.csv_files import PATH_NAMES, csv_rows, numbered_rows
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 
@@ -177,13 +177,12 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             reader = csv_rows(file)
             names = [name.strip().lower() for name in next(reader, [])]
             rows = []
-            for number, fields in enumerate(reader, start=2):
-                if fields and len(fields) != len(names):
+            for number, fields in numbered_rows(reader):
+                if len(fields) != len(names):
                     raise DataError(
                         "a row of another length", f"{path}: row {number}", str(len(names)), str(len(fields))
                     )
-                if fields:
-                    rows.append((number, dict(zip(names, (each.strip() for each in fields), strict=True))))
+                rows.append((number, dict(zip(names, fields, strict=True))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
     if not rows:

@@ -70,7 +70,7 @@ class Run:
         interrupts: Interrupts,
         progress: Callable[[Progress], object],
     ) -> None:
-        self._out, self._device = out, device
+        self._device = device
         self._training, self._validation = training, validation
         self._together, self._interrupts, self._progress = together, interrupts, progress
         self._data = {"training": training.fingerprint, "validation": validation.fingerprint}
@@ -86,12 +86,14 @@ class Run:
         net, self._config = starting_network(recipe, training.labels)
         if self._second is not None:
             add_head(net, self._second.shape[1])
-        self._recipe = self._resolved(saved, net)
+        self._recipe = self._settled(saved)
         self._loader = self._batches(training, augmented=True)
         if not len(self._loader):
             raise DataError("too little to train on", training.source, f"{together.count} faces", str(len(training)))
         self._judge = self._batches(validation, augmented=False)
-        self._loop = Loop(net, self._objective(), self._recipe, device, together)
+        objective = Objective(self._recipe, training, load_teachers(self._recipe, training.labels))
+        self._recipe = self._with_precision(net, objective)
+        self._loop = Loop(net, objective, self._recipe, device, together)
         torch.manual_seed(recipe.seed + together.rank)
         if saved:
             self._loop.load_state(saved["loop"])
@@ -242,7 +244,7 @@ class Run:
         }
         self._folder.write(state)
 
-    def _resolved(self, saved: dict[str, Any] | None, net: EmotionNet) -> Recipe:
+    def _settled(self, saved: dict[str, Any] | None) -> Recipe:
         """The recipe with what was decided for this machine: once, on the first process, and kept on going on."""
         recipe = Recipe.from_toml(saved["resolved"]) if saved else self._asked
         config = self._config
@@ -254,18 +256,17 @@ class Run:
             threads=recipe.threads or cpu_threads(),
         )
         torch.set_num_threads(recipe.threads)
-        self._recipe = dataclasses.replace(recipe, precision="fp32")
-        if recipe.precision == "auto":
-            chosen = ""
-            if self._together.first:
-                batch = next(iter(self._batches(self._training, augmented=True).epoch(0)))
-                chosen = choose_precision(net, self._objective(), batch, self._device)
-            recipe = recipe.override({"precision": self._together.agree(chosen)})
         return self._together.agree(recipe)
 
-    def _objective(self) -> Objective:
-        recipe, samples = self._recipe, self._training
-        return Objective(recipe, samples, load_teachers(recipe, samples.labels))
+    def _with_precision(self, net: EmotionNet, objective: Objective) -> Recipe:
+        """The recipe with a precision, by a trial where it names none."""
+        if self._recipe.precision != "auto":
+            return self._recipe
+        chosen = ""
+        if self._together.first:
+            batch = next(iter(self._loader.epoch(0)))
+            chosen = choose_precision(net, objective, batch, self._device)
+        return self._recipe.override({"precision": self._together.agree(chosen)})
 
     def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
         recipe, count = self._recipe, self._together.count

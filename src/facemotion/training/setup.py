@@ -106,7 +106,7 @@ def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split
     """
     wanted = recipe.label_set
     if wanted.emotions:
-        samples = read_data(source, label_rule=recipe.label_rule, split=split).restrict(wanted)
+        samples = read_data(source, numbers=wanted, label_rule=recipe.label_rule, split=split).restrict(wanted)
     else:
         samples = read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
     return as_one_split(samples) if split else samples

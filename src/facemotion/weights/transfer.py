@@ -120,7 +120,7 @@ def _complete(what: str, offer: Offer, blob: Path, pin: Pin | None) -> None:
                 if file.tell() <= before:
                     raise
                 logger.warning("%s: cut off at %d bytes (%s), going on", what, file.tell(), error)
-    if partial.stat().st_size != size and pin is None:
+    if partial.stat().st_size != size:
         raise DownloadError(f"{what}: expected {size} bytes, the hub sent {partial.stat().st_size}; try again")
     found = sha256_of(partial)
     if pin is not None and found != pin.sha256:
