@@ -145,6 +145,13 @@ def test_a_table_as_excel_leaves_it(drawn: Drawn, tmp_path: Path) -> None:
     assert samples.columns["age, years"].tolist() == [str(at) for at in range(28)]
 
 
+@pytest.mark.parametrize("header", ["path,label,site,Site", "emotion,pixels,site,site"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    (tmp_path / "faces.csv").write_text(f"{header}\na,b,c,d\n", "utf-8")
+    with pytest.raises(DataError, match=r"faces\.csv: two columns of one name: expected each name once, got 'site'"):
+        read_data(tmp_path / "faces.csv")
+
+
 def test_a_table_of_paths_with_further_columns(drawn: Drawn, tmp_path: Path) -> None:
     drawn.write_folders(tmp_path / "pictures", splits=False)
     lines = ["path,label,split,site"]

@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from facemotion.errors import DataError
+
 # what people call the column with the path of a picture
 PATH_NAMES = (
     "path",
@@ -30,6 +32,15 @@ def csv_rows(file: TextIO) -> Iterator[list[str]]:
     bare = re.sub(r'"[^"]*"', "", header)
     delimiter = ";" if bare.count(";") > bare.count(",") else ","
     return csv.reader(chain([header], file), delimiter=delimiter)
+
+
+def column_names(rows: Iterator[list[str]], path: Path) -> list[str]:
+    """The header, in lower case; none where there is none. Of two columns of one name one would be lost."""
+    names = [name.strip().lower() for name in next(rows, [])]
+    twice = next((name for at, name in enumerate(names) if name and name in names[:at]), None)
+    if twice is not None:
+        raise DataError("two columns of one name", str(path), "each name once", repr(twice))
+    return names
 
 
 def numbered_rows(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:

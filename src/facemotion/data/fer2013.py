@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facemotion.data.classes import match_words, numbered_label, renumber
-from facemotion.data.csv_files import csv_rows, header_of, numbered_rows
+from facemotion.data.csv_files import column_names, csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import ArrayPictures, PictureSpool
 from facemotion.data.samples import Samples
@@ -151,7 +151,7 @@ def _rows(path: Path, needed: tuple[str, ...], faults: Faults) -> Iterator[tuple
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv_rows(file)
-            names = [name.strip().lower() for name in next(reader, [])]
+            names = column_names(reader, path)
             missing = [name for name in needed if name not in names]
             if missing:
                 got = ", ".join(names) or "an empty file"

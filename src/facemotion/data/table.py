@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facemotion.data.classes import match_classes, match_words
-from facemotion.data.csv_files import PATH_NAMES, csv_rows, header_of, numbered_rows
+from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
@@ -33,16 +33,15 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
 
     numbers: what numbers in place of labels are positions in, where `labels` are not named; see `read_data`.
     """
-    names = header_of(source)
-    path_at = _position(names, PATH_NAMES, source, "path")
-    label_at = _position(names, _LABEL, source, "label")
-    split_at = next((names.index(name) for name in _SPLIT if name in names), None)
     at_rows: list[int] = []
     rows: list[list[str]] = []
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv_rows(file)
-            next(reader)
+            names = column_names(reader, source)
+            path_at = _position(names, PATH_NAMES, source, "path")
+            label_at = _position(names, _LABEL, source, "label")
+            split_at = next((names.index(name) for name in _SPLIT if name in names), None)
             for number, fields in numbered_rows(reader):
                 if len(fields) != len(names):
                     expected = f"{len(names)} fields ({', '.join(names)})"

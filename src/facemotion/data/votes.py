@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.data.csv_files import csv_rows
+from facemotion.data.csv_files import column_names, csv_rows
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.labels import LabelSet
@@ -32,7 +32,7 @@ def read_votes(path: Path) -> tuple[Votes, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv_rows(file)
-            names = [name.strip().lower() for name in next(table, [])]
+            names = column_names(table, path)
             missing = [name for name in COLUMNS if name.lower() not in names]
             if missing:
                 raise DataError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from facemotion.data.csv_files import PATH_NAMES, csv_rows, numbered_rows
+from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, numbered_rows
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 
@@ -175,7 +175,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv_rows(file)
-            names = [name.strip().lower() for name in next(reader, [])]
+            names = column_names(reader, path)
             rows = []
             for number, fields in numbered_rows(reader):
                 if len(fields) != len(names):
