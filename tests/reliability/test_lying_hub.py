@@ -106,10 +106,15 @@ def test_a_file_without_end_is_cut_off(liar: LyingHub, tmp_path: Path, headers: 
 
 def test_fewer_bytes_than_were_offered(liar: LyingHub, tmp_path: Path) -> None:
     liar.told, liar.body = {"Content-Length": str(len(BODY))}, BODY[:1000]
+    for ask in (lambda: locate(ENTRY), lambda: resolve("somebody/faces")):
+        with pytest.raises(DownloadError, match="expected 102400 bytes, the hub sent 1000; try again"):
+            ask()
+    assert finished(tmp_path) == []
+    assert where(ENTRY) is None
+    # what came is gone on with, and counts for nothing where it is not the beginning of the file
+    liar.body = BODY[:1000][::-1] + BODY[1000:]
     with pytest.raises(ChecksumError):
         locate(ENTRY)
-    with pytest.raises(DownloadError, match="expected 102400 bytes, the hub sent 1000; try again"):
-        resolve("somebody/faces")
     assert finished(tmp_path) == []
 
 
