@@ -144,6 +144,9 @@ def test_a_split_is_written_down_and_read_back(drawn: Drawn, tmp_path: Path) -> 
         apply_split(samples.subset(np.arange(27)), path)
     with pytest.raises(DataError, match="a split of other data"):
         apply_split(samples.subset([1, 0, *range(2, 28)]), path)
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"fingerprint": None}), "utf-8")
+    with pytest.raises(DataError, match="a split of other data"):
+        apply_split(samples, path)
     path.write_text(json.dumps({"splits": ["train"]}), "utf-8")
     with pytest.raises(DataError, match="the split can't be read"):
         apply_split(samples, path)

@@ -104,6 +104,9 @@ def test_a_folder_that_may_not_be_read_is_said(astronaut_path: Path, tmp_path: P
     shutil.copy(astronaut_path, tmp_path / "photos")
     # root may read everything, its own files too; nobody else may
     done = bash(f"unshare -U --map-user=12345 $RUN predict {tmp_path}/photos")
+    call = f"predict_dataset('{tmp_path}/photos', '{tmp_path}/out', engine='local')"
+    code = f"from facemotion.scale import predict_dataset; {call}"
+    many = bash(f'unshare -U --map-user=12345 {sys.executable} -c "{code}"')
     for name in ("closed", "names alone"):
         (tmp_path / "photos" / name).chmod(0o755)
     assert done.returncode == 1
@@ -112,6 +115,8 @@ def test_a_folder_that_may_not_be_read_is_said(astronaut_path: Path, tmp_path: P
         f"facemotion: {tmp_path}/photos/{name}: it can't be opened: got Permission denied"
         for name in ("closed", "names alone/a.jpg")
     ]
+    last = many.stderr.splitlines()[-1]
+    assert last == f"facemotion.errors.DataError: {tmp_path}/photos/closed: it can't be read: got Permission denied"
 
 
 @pytest.mark.usefixtures("namespaces")
