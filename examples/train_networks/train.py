@@ -91,12 +91,17 @@ FAST = (
 
 # long trainings on little changed faces, as the recipes of the VGG16s have it
 PART = "--split Training --set val_share=0.05 --set best=last --set precision=bf16 --set threads=2"
-LIKE_VGG = (
-    "--set batch_size=512 --set ema=0.997 --set loss.label_smoothing=0.05 --set clip_grad=5 --set dropout=0.3 "
-    "--set 'augment={crop=0.87, widen=0.08, rotation=12, shift=0.05, brightness=0.2, contrast=0.2, sharpness=0.4, "
-    "noise=NOISE, erasing=0.25}'"
-)
-CLEAN, GRAINY = LIKE_VGG.replace("NOISE", "0"), LIKE_VGG.replace("NOISE", "0.015")
+
+
+def little(noise: float, crop: float = 0.87) -> str:
+    return (
+        f"--set 'augment={{crop={crop}, widen=0.08, rotation=12, shift=0.05, brightness=0.2, contrast=0.2, "
+        f"sharpness=0.4, noise={noise}, erasing=0.25}}'"
+    )
+
+
+LIKE_VGG = "--set batch_size=512 --set ema=0.997 --set loss.label_smoothing=0.05 --set clip_grad=5 --set dropout=0.3"
+CLEAN, GRAINY = f"{LIKE_VGG} {little(0)}", f"{LIKE_VGG} {little(0.015)}"
 SMALLER = "--set backbone=torchvision:resnet34 --set input.size=80"
 LEARNT = f"--set init=RUNS/seven-vgg/best --set optimizer.lr=0.05 --set dropout=0.4 {taught(SEVEN, 0.8)}"
 VGG = (
@@ -106,7 +111,50 @@ VGG = (
     Job("vgg16-7class", 45, f"--recipe vgg16-7class {PART} {BOTH} {LEARNT}", SEVEN),
     Job("vgg16-5class", 40, f"--recipe vgg16-5class {PART} {LEARNT}", SEVEN),
 )
-JOBS = {"fast": FAST, "vgg": VGG}
+
+# the `fast` networks from random weights, taught by `vgg16-7class` as it ships and by two more, in batches of 1,024
+LARGE = "--set batch_size=1024 --set ema=0.995"
+VOTES = f"{LARGE} --set ema=0.99 --set loss.label_smoothing=0 --set optimizer.lr=0.08"
+BY_SEVEN = taught(SEVEN, 0.85).replace("RUNS/seven-vgg/best", "vgg16-7class")
+BY_EIGHT = taught(EIGHT, 0.85)
+STUDENT = (
+    "--set batch_size=1024 --set ema=0.996 --set precision=bf16 --set threads=3 --set clip_grad=5 "
+    f"--set optimizer.lr=0.3 {little(0.025, 0.85)}"
+)
+HEAD = "--set 'freeze=[\"backbone\"]' --set init=vgg16-7class --set batch_size=256 --set ema=0.99 --set dropout=0.3"
+TAUGHT = (
+    Job("seven-resnet", 120, f"--recipe fast-7class {PART} {BOTH} {CLEAN} {SMALLER} {LARGE} --set optimizer.lr=0.3"),
+    Job("seven-fast", 120, f"--recipe fast-7class {PART} {BOTH} {GRAINY} {WIDE} {LARGE} --set optimizer.lr=0.35"),
+    Job("eight-vgg", 4, f"--recipe fast-8class {PART} {HEAD} {little(0.015)} --set optimizer.lr=0.02"),
+    Job(
+        "eight-resnet",
+        18,
+        f"--recipe fast-8class {PART} --set init=RUNS/seven-resnet/best {CLEAN} {VOTES}",
+        ("seven-resnet",),
+    ),
+    Job(
+        "eight-fast",
+        18,
+        f"--recipe fast-8class {PART} --set init=RUNS/seven-fast/best {GRAINY} {VOTES}",
+        ("seven-fast",),
+    ),
+    Job(
+        "fast-7class",
+        190,
+        f"--recipe fast-7class {BOTH} {STUDENT} --set loss.label_smoothing=0.05 {BY_SEVEN}",
+        SEVEN[1:],
+    ),
+    Job("fast-8class", 190, f"--recipe fast-8class {STUDENT} {BY_EIGHT}", EIGHT),
+    Job(
+        "resnet50-5class",
+        30,
+        "--recipe resnet50-5class --set init=before/resnet50-5class --set batch_size=512 --set precision=bf16 "
+        f"--set threads=3 --set ema=0.997 --set optimizer.lr=4e-3 --set loss.label_smoothing=0 {little(0.03)} "
+        f"{BY_EIGHT}",
+        EIGHT,
+    ),
+)
+JOBS = {"fast": FAST, "vgg": VGG, "taught": TAUGHT}
 
 
 def main() -> None:
