@@ -263,6 +263,14 @@ def test_figures_are_those_of_the_form_that_was_measured() -> None:
     assert packed.packed(rank=32).config.metrics[0]["measured"] == "before packing"
 
 
+def test_what_is_packed_already_keeps_what_its_packing_cost(caplog: pytest.LogCaptureFixture) -> None:
+    net, config = network("cnn", InputSpec(size=48))
+    packed = Classifier(net, config).packed(rank=32, judge=crops_for(config, 20), judged_on="20 crops")
+    again = packed.packed(rank=16)
+    assert again.config == packed.config
+    assert "no layer gets smaller with rank 16" in caplog.text
+
+
 def test_vgg16_packed_is_a_seventh_and_agrees(tmp_path: Path) -> None:
     net, config = network("vgg16", COLOUR)
     with torch.no_grad():  # a trained layer is nearly of low rank, a random one is not at all

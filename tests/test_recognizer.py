@@ -215,6 +215,11 @@ def test_a_detector_by_its_name_is_made_when_it_is_needed(recognizer: EmotionRec
         unknown.predict(astronaut)
 
 
+def test_no_detector_is_no_detector(recognizer: EmotionRecognizer) -> None:
+    with pytest.raises(TypeError, match="detector: expected a name, or an object with detect"):
+        EmotionRecognizer(recognizer.classifier, detector=None)
+
+
 def test_with_the_real_detector(
     recognizer: EmotionRecognizer, astronaut: np.ndarray, yunet_in_cache: Path, tmp_path: Path
 ) -> None:

@@ -186,18 +186,20 @@ class Classifier:
         from facemotion.weights.pack import big_layers, decode, encode, make_low_rank
 
         net = copy.deepcopy(self.net)
-        ranks = dict(self.config.packing.ranks)
-        if rank is not None:
-            new = big_layers(net, rank)
-            make_low_rank(net, new, keep_weights=True)
-            ranks |= new
+        new = {} if rank is None else big_layers(net, rank)
+        if rank is not None and not new:
+            logger.warning("no layer gets smaller with rank %d", rank)
+        if self.config.packing.int8 and not new:  # nothing to do, and what the packing cost is told already
+            return Classifier(net, self.config, device=str(self.device))
+        make_low_rank(net, new, keep_weights=True)
+        ranks = self.config.packing.ranks | new
         # what is judged is what is stored: through int8 and back
         net.load_state_dict(decode(encode(net.state_dict(), int8=True)))
         crops = _noise(self.config, 64) if judge is None else judge
         config = dataclasses.replace(self.config, packing=Packing(int8=True, ranks=ranks))
-        if rank is not None or not self.config.packing.int8:  # another form than the one that was measured
-            older = tuple({**each, "measured": "before packing"} for each in config.metrics)
-            config = dataclasses.replace(config, metrics=older, speed_ms=None, speed_on="")
+        # another form than the one that was measured
+        older = tuple({**each, "measured": "before packing"} for each in config.metrics)
+        config = dataclasses.replace(config, metrics=older, speed_ms=None, speed_on="")
         small = Classifier(net, config, device=str(self.device))
         before, after = (each.probabilities(crops, batch_size) for each in (self, small))
         accuracy: dict[str, float] = {}

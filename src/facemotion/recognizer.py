@@ -45,6 +45,8 @@ class EmotionRecognizer:
     """
 
     def __init__(self, classifier: Classifier, *, detector: str | Detects = "auto", device: str = "auto") -> None:
+        if not isinstance(detector, str) and not hasattr(detector, "detect"):
+            raise TypeError(f"detector: expected a name, or an object with detect(image), got {detector!r}")
         self.classifier = classifier
         self._wanted, self._device = detector, device
         self._detector: Detects | None = None if isinstance(detector, str) else detector

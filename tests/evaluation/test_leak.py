@@ -133,6 +133,23 @@ def test_public_test_is_known_wherever_it_lies(fer: Samples, knows_fer: Path) ->
     assert selected_split(config, fer.select("PrivateTest")) is None
 
 
+def test_the_training_part_of_fer_is_known_whatever_the_label_rule(fer: Samples, knows_fer: Path) -> None:
+    config = read_config(knows_fer)
+    config = dataclasses.replace(
+        config, trained_on=({**config.trained_on[0], "data": "FER-2013", "split": "Training"},)
+    )
+    other = dataclasses.replace(fer, source="/elsewhere/votes.csv", label_rule="majority")
+    assert may_be_trained_on(config, other.select("Training").subset(range(20)))
+    assert not may_be_trained_on(config, other.select("PublicTest"))
+
+
+@pytest.mark.parametrize("chosen_on", [" ", "x"])
+def test_odd_words_of_strange_weights_break_nothing(fer: Samples, knows_fer: Path, chosen_on: str) -> None:
+    told: tuple[dict[str, object], ...] = ({"data": "x", "fingerprint": ["no", "text"]},)
+    config = dataclasses.replace(read_config(knows_fer), metrics=told, chosen_on=chosen_on)
+    assert selected_split(config, fer.select("PrivateTest")) is None
+
+
 def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Samples, knows_stripes: Path) -> None:
     evaluator = Evaluator(knows_stripes, device="cpu")
     with pytest.raises(DataError, match="the epoch of these weights was chosen on this split"):

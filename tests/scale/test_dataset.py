@@ -126,7 +126,8 @@ def test_other_inputs_or_settings_are_refused(undisturbed: Path, faces: Path, we
     for options, key in [
         ({"batch_size": 16}, "batch_size"),
         ({"format": "csv"}, "format"),
-        ({"part_size": 5}, "inputs"),
+        ({"part_size": 5}, "part_size"),
+        ({"segment_seconds": 5.0}, "segment_seconds"),
     ]:
         with pytest.raises(DataError, match=f"a run with other {key} was begun there"):
             local(faces, undisturbed, weights, **{"part_size": 4, **options})

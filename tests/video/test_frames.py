@@ -22,9 +22,10 @@ import pytest
 from facemotion import ImageError, VideoError
 from facemotion.opencv import cv2
 from facemotion.video import frames as module
-from facemotion.video.frames import ClipInfo, RawFrame, clip_info, is_live, play, read_frames
+from facemotion.video.frames import ClipInfo, RawFrame, as_shown, clip_info, is_live, play, read_frames
 from facemotion.video.handover import _AHEAD, ahead
 from facemotion.video.segments import Segment
+from facemotion.video.whole import check_whole
 
 SIZE = (160, 48)
 
@@ -191,6 +192,61 @@ def test_a_variable_rate_is_whole_and_half_of_it_is_not(tmp_path: Path, ffmpeg: 
         clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
         with pytest.raises(VideoError, match="it breaks off after"):
             list(read_frames(clip))
+
+
+def test_sound_that_outlasts_the_picture_is_no_break(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a clip whose longest stream is its sound OpenCV tells more frames than there are: here half as many more."""
+    clip, longer = write(tmp_path / "a.mkv", 40), ClipInfo(25.0, 60)
+    check_whole(str(clip), 40, 1.56, longer)
+    with clip.open("r+b") as file:
+        file.truncate(clip.stat().st_size - 1)
+    with pytest.raises(VideoError, match=r"a\.mkv: it breaks off after 40 of 60 frames"):
+        check_whole(str(clip), 40, 1.56, longer)
+    packets = tmp_path / "a.ts"
+    packets.write_bytes((b"\x47" + bytes(187)) * 3)
+    assert not caplog.records
+    check_whole(str(packets), 40, 1.56, longer)  # nobody knows
+    assert "either its sound outlasts its picture, or its end is missing" in caplog.text
+    counted = write(tmp_path / "a.avi", 40)
+    with pytest.raises(VideoError, match=r"a\.avi: it breaks off"):
+        check_whole(str(counted), 40, 1.56, longer)
+
+
+def test_what_is_promised_by_a_rate_that_is_none_is_no_promise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Ticks:
+        """A capture of a recording that tells the ticks of its clock for its rate."""
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def isOpened(self) -> bool:  # OpenCV's name
+            return True
+
+        def get(self, what: int) -> float:
+            return {cv2.CAP_PROP_FPS: 1000.0, cv2.CAP_PROP_FRAME_COUNT: 2000.0}.get(what, 0.0)
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(cv2, "VideoCapture", Ticks)
+    assert clip_info(write_bytes(tmp_path / "a.webm")) == ClipInfo(30.0, 60)
+
+
+def write_bytes(path: Path) -> Path:
+    path.write_bytes(b"something")
+    return path
+
+
+@pytest.mark.parametrize(("turned", "size"), [(0, (48, 320)), (90, (48, 80)), (180, (48, 320)), (270, (48, 80))])
+def test_pixels_that_are_not_square_are_turned_with_the_picture(turned: int, size: tuple[int, int]) -> None:
+    """OpenCV turns the frame that it gives, and tells of the pixels as they lie in the file."""
+
+    class Turned:
+        def get(self, what: int) -> float:
+            told = {cv2.CAP_PROP_SAR_NUM: 2, cv2.CAP_PROP_SAR_DEN: 1, cv2.CAP_PROP_ORIENTATION_META: turned}
+            return float(told[what])
+
+    assert as_shown(Turned(), picture(0)).shape[:2] == size
 
 
 def test_pixels_that_are_not_square_are_shown_as_wide_as_they_are(tmp_path: Path, ffmpeg: str) -> None:

@@ -44,6 +44,20 @@ def test_a_rate_that_no_clip_can_have_is_refused(tmp_path: Path, fps: float) -> 
         ClipWriter(tmp_path / "a.mp4", fps)
 
 
+@pytest.mark.parametrize("size", [(8448, 16), (40, 1)])
+def test_a_size_that_no_mp4_has_is_said(tmp_path: Path, size: tuple[int, int]) -> None:
+    with pytest.raises(VideoError, match=rf"MP4 takes 2 to 8191 pixels a side; the picture has {size[0]}x{size[1]}"):
+        ClipWriter(tmp_path / "a.mp4", 25).write(np.zeros((size[1], size[0], 3), np.uint8), 0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_as_long_as_a_disk_allows(tmp_path: Path) -> None:
+    clip = tmp_path / f"{'n' * 246}.mp4"
+    with ClipWriter(clip, 25) as writer:
+        writer.write(picture(0), 0.0)
+    assert list(tmp_path.iterdir()) == [clip]
+
+
 def test_colours_stay(tmp_path: Path) -> None:
     with ClipWriter(tmp_path / "a.mp4", 25) as writer:
         writer.write(np.full((48, 160, 3), (250, 0, 0), np.uint8), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,24 @@ def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="the weights can't be written"):
         write_folder(tmp_path / "file" / "mine", CONFIG, b"tensors")
+
+
+def test_what_can_not_be_written_leaves_the_weights_that_were_there(tmp_path: Path) -> None:
+    before = write_folder(tmp_path, CONFIG, b"tensors")
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "README.md").mkdir()
+    with pytest.raises(WeightsError, match=r"README\.md is a folder"):
+        write_folder(tmp_path, CONFIG, b"others")
+    assert read_folder(tmp_path) == (before, b"tensors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    written = write_folder(folder, CONFIG, b"tensors")
+    assert read_folder(folder) == (written, b"tensors")
+    assert "udce9" in (folder / "README.md").read_text("utf-8")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")

@@ -9,6 +9,7 @@ import click
 
 from facemotion.cli.labelled import refuse_within
 from facemotion.cli.progress import Progress
+from facemotion.cli.streams import shown
 
 if TYPE_CHECKING:
     from facemotion.evaluation.calibrate import Calibration
@@ -61,7 +62,8 @@ def evaluate(
         report = evaluator.evaluate(
             data, split=split, label_rule=label_rule, tta=tta, training_data=training_data, progress=progress
         )
-    click.echo(report)
+    for line in str(report).split("\n"):  # names of files and groups are words of strangers
+        click.echo(shown(line))
     if out is not None:
         report.save(out)
         click.echo(f"the report is in {out}", err=True)

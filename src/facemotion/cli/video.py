@@ -97,13 +97,14 @@ def _follow(
     from facemotion.drawing import draw
     from facemotion.tables import video_columns, video_rows
     from facemotion.video.frames import is_live
-    from facemotion.video.writing import ClipWriter
+    from facemotion.video.writing import SLOWEST, ClipWriter
 
     # a camera's sound is that of now, and has no end
     sound = clip if annotate and not is_live(clip, info) else None
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv_file, video_columns(recognizer.labels))) if csv_file else None
-        writer = stack.enter_context(ClipWriter(annotate, info.fps, sound_of=sound)) if annotate else None
+        rate = max(info.fps, SLOWEST)
+        writer = stack.enter_context(ClipWriter(annotate, rate, sound_of=sound)) if annotate else None
         progress = stack.enter_context(Progress("frames"))
         for number, frame in enumerate(recognizer.stream(clip, every=every)):
             summary.add(frame)

@@ -60,7 +60,7 @@ def webcam(
     from facemotion.cli.window import Window, start_window_check
     from facemotion.drawing import draw
     from facemotion.tables import video_columns, video_rows
-    from facemotion.video.writing import ClipWriter
+    from facemotion.video.writing import SLOWEST, ClipWriter
 
     refuse_to_overwrite([source], [("--record", record), ("--csv", csv_file)])
     check_window = None if headless else start_window_check()
@@ -71,7 +71,7 @@ def webcam(
         frames, rate = _open(source)
         stack.callback(frames.close)
         table = stack.enter_context(Table(csv_file, video_columns(recognizer.labels))) if csv_file else None
-        writer = stack.enter_context(ClipWriter(record, rate)) if record else None
+        writer = stack.enter_context(ClipWriter(record, max(rate, SLOWEST))) if record else None
         view = None
         begun: float | None = None
         lines = _Lines() if headless and table is None else None

@@ -82,7 +82,7 @@ def show(name: str) -> None:
     from facemotion.weights.sources import resolve
 
     found = resolve(name)
-    about = card(read_config(found.folder), name).partition("---\n\n")[2].partition("## Use")[0]
+    about = card(read_config(found.folder), name).partition("---\n\n")[2].rpartition("\n## Use\n")[0]
     for line in about.strip().split("\n"):  # words of strangers
         click.echo(shown(line))
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 # a clip's frames with their times in seconds
 ReadClip: TypeAlias = "Callable[[Path], Iterable[tuple[float, Pixels]]]"
 
-_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"}
+_SUFFIXES = {
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".avi", ".mkv", ".webm", ".ogv", ".flv"),
+    *(".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".wmv", ".asf"),
+}
 
 # seconds that a container's clock may be off by
 _CLOCK = 0.0005

@@ -141,7 +141,7 @@ def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> S
     numbered = chosen.restrict(config.label_set)
     if any(each.get("fingerprint") == numbered.fingerprint for each in config.trained_on):
         raise DataError("the weights were trained on these faces", samples.source, "a validation split", split)
-    judged_on = {each.get("fingerprint") for each in config.metrics}
+    judged_on = [each.get("fingerprint") for each in config.metrics]
     if numbered.fingerprint not in judged_on and may_be_trained_on(config, chosen):
         wanted = "the part that chose the epoch: in Python split_samples(read_data(...), share, seed).select('val')"
         raise DataError("the weights were trained on faces of this data", samples.source, wanted, split or "all of it")

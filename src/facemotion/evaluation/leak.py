@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facemotion.data.copies import has_copy_in, has_near_copy_in
-from facemotion.errors import DataError
+from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.evaluation.reading import own_split, part_of, read_faces, split_name
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# splits that are the same faces wherever they lie
-_FAMOUS = ("PublicTest", "PrivateTest")
+# splits that are the same faces wherever they lie, and what we call their data
+_FAMOUS, _FAMOUS_TRAINING, _FAMOUS_DATA = ("PublicTest", "PrivateTest"), "Training", ("FER-2013", "FER+")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
     chose = [
         told for told in config.metrics if f"{told.get('data', '')} {told.get('split', '')}".strip() == config.chosen_on
     ]
-    own = {told["fingerprint"] for told in chose if told.get("fingerprint")}
+    own = [told["fingerprint"] for told in chose if told.get("fingerprint")]
     if own and _fingerprint(samples, config) in own:
         return config.chosen_on
     if len(names) > 1:
@@ -73,8 +73,7 @@ def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
         # of several splits that chose together none has their fingerprint
         if split in parts and split and _same_name(told, samples) and (len(parts) > 1 or not told.get("fingerprint")):
             return config.chosen_on
-    *_, last = config.chosen_on.split()
-    return config.chosen_on if split == last and split in _FAMOUS else None
+    return config.chosen_on if split in _FAMOUS and config.chosen_on.split()[-1:] == [split] else None
 
 
 def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
@@ -86,14 +85,17 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
 def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
     """Whether weights were trained on data of this name, and on this split of it where they have names.
 
-    A split that the trainer divided itself was called train: in the data it may have another name for that.
+    A split that the trainer divided itself was called train: in the data it may have another name for that. FER-2013's
+    training part is known by its name, wherever it lies and whatever the label rule.
     """
-    named = any(samples.split_counts())
-    return any(
-        _same_name(told, samples)
-        and (not named or any(own_split(samples, name) for name in str(told.get("split") or "").split("/")))
-        for told in config.trained_on
-    )
+    marks = samples.split_counts()
+    for told in config.trained_on:
+        splits = str(told.get("split") or "").split("/")
+        if told.get("data") in _FAMOUS_DATA and _FAMOUS_TRAINING in marks and _FAMOUS_TRAINING in splits:
+            return True
+        if _same_name(told, samples) and (not any(marks) or any(own_split(samples, name) for name in splits)):
+            return True
+    return False
 
 
 def _same_name(told: dict[str, Any], samples: Samples) -> bool:
@@ -132,7 +134,7 @@ def read_training(config: WeightsConfig, data: Samples | str | os.PathLike[str])
     rule = config.trained_on[-1].get("label_rule") if config.trained_on else None
     try:
         training = read_faces(data, config.label_set, rule)
-    except DataError:
+    except (DataError, UnknownNameError):
         # copies are found by their pixels alone: the votes that this rule needs may be elsewhere
         training = read_faces(data, config.label_set)
     try:

@@ -74,17 +74,24 @@ class Report(Findings):
         else:
             logger.warning("no plots without matplotlib: pip install 'facemotion[train]'")
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        files = {"report.json": f"{text}\n".encode(), "report.md": report_text.markdown(self, pictures).encode()}
+        # a name that is no UTF-8 is spelt out, as JSON has it too
+        told = {"report.json": f"{text}\n", "report.md": report_text.markdown(self, pictures)}
+        files = {name: words.encode(errors="backslashreplace") for name, words in told.items()}
         try:
             target.mkdir(parents=True, exist_ok=True)
             _refuse_others_files(target, [*files, *pictures])
             if (target / "report.json").exists():  # an older report's pictures would pass for this one's
                 for name in report_text.PICTURES.keys() - pictures.keys():
                     (target / name).unlink(missing_ok=True)
-            for name, data in (files | pictures).items():
-                part = target / f"{name}.part"
-                part.write_bytes(data)
-                part.replace(target / name)
+            whole = files | pictures
+            try:  # all of it before the first takes its place
+                for name, data in whole.items():
+                    (target / f"{name}.part").write_bytes(data)
+                for name in whole:
+                    (target / f"{name}.part").replace(target / name)
+            finally:
+                for name in whole:
+                    (target / f"{name}.part").unlink(missing_ok=True)
         except OSError as error:
             raise FacemotionError(f"{target}: the report can't be written: {error.strerror or error}") from error
         return [target / name for name in (*files, *pictures)]

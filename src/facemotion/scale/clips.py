@@ -24,9 +24,10 @@ from facemotion.recognizer import EmotionRecognizer
 from facemotion.results import FaceEmotion, Frame
 from facemotion.scale.arrow import pyarrow
 from facemotion.scale.places import Place
-from facemotion.video.frames import Clock, RawFrame, check_whole, clip_info
+from facemotion.video.frames import Clock, RawFrame, clip_info
 from facemotion.video.segments import Mark, Segment
 from facemotion.video.stream import stream
+from facemotion.video.whole import check_whole
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from facemotion.detectors.detector import FaceDetector, automatic
 from facemotion.devices import resolve_device
@@ -91,7 +91,7 @@ def predict_dataset(
             raise DataError("it can't be read", error.filename or str(source), got=error.strerror) from error
         if not extent.inputs:
             raise DataError("there is no picture and no clip in it", str(source))
-        _begin(layout, job, extent, manifest)
+        _begin(layout, job.identity(extent.digest, part_size, segment_seconds), extent, manifest)
     written = layout.done()
     missing = [number for number, table in enumerate(extent.tables) if table not in written]
     done = len(extent.images) - len(missing)
@@ -150,9 +150,8 @@ def _job(
     )
 
 
-def _begin(layout: Layout, job: Job, extent: Extent, manifest: BinaryIO) -> None:
+def _begin(layout: Layout, identity: dict[str, Any], extent: Extent, manifest: BinaryIO) -> None:
     """Begin a run in the folder, or go on with the one that was begun there, if it is the same."""
-    identity = job.identity(extent.digest)
     if check_identity(layout, identity):
         return
     if (layout.root / "faces").exists() or (layout.root / "frames").exists():

@@ -41,7 +41,7 @@ class Job:
     def layout(self) -> Layout:
         return Layout(Place.of(self.out), self.format)
 
-    def identity(self, digest: str) -> dict[str, Any]:
+    def identity(self, digest: str, part_size: int, segment_seconds: float) -> dict[str, Any]:
         """What has to be the same for a run to go on where another one stopped."""
         return {
             "version": __version__,
@@ -51,6 +51,9 @@ class Job:
             "batch_size": self.batch_size,
             "smooth": self.smooth,
             "format": self.format,
+            # told before the inputs, of whose division into parts the digest is
+            "part_size": part_size,
+            "segment_seconds": segment_seconds,
             "inputs": digest,
         }
 

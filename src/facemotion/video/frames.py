@@ -18,7 +18,7 @@ from facemotion.images import ImageSource, from_bgr, read_image
 from facemotion.many_images import several
 from facemotion.opencv import cv2
 from facemotion.video.handover import ahead, newest
-from facemotion.video.mp4 import shown_seconds
+from facemotion.video.whole import check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -212,32 +212,20 @@ def told_seconds(capture: Any) -> float:
 def as_shown(capture: Any, frame: NDArray[Any]) -> Pixels:
     """A frame as RGB, made wider where the clip's pixels are not square, as those of DV and DVDs."""
     across, down = (capture.get(each) for each in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # OpenCV has turned the frame, and not what it tells of it
+        across, down = down, across
     if across > 0 and down > 0 and across != down and 1 / _WIDEST_PIXEL <= across / down <= _WIDEST_PIXEL:
         height, width = frame.shape[:2]
         frame = cv2.resize(frame, (max(round(width * across / down), 1), height), interpolation=cv2.INTER_LINEAR)
     return from_bgr(frame)
 
 
-def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
-    """A VideoError where a clip gave no frame, or clearly fewer than it promised.
-
-    told: the seconds from its first frame to its last one, as it tells them.
-    """
-    if count == 0:
-        raise VideoError(f"{name}: there is no frame in it that can be read")
-    if count >= info.least_frames:
-        return
-    # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
-    # vary, and their times tell. An editor cuts a clip by saying how much of it is shown.
-    shown = shown_seconds(name)
-    whole = (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.least_frames
-    if not whole:
-        raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
-
-
 def _info(capture: Any) -> ClipInfo:
     rate, promised = float(capture.get(cv2.CAP_PROP_FPS)), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    return ClipInfo(rate if 0 < rate <= _HIGHEST_FPS else _DEFAULT_FPS, promised if promised > 0 else None)
+    if 0 < rate <= _HIGHEST_FPS:
+        return ClipInfo(rate, promised if promised > 0 else None)
+    # what is promised was made of the rate
+    return ClipInfo(_DEFAULT_FPS, int(promised * _DEFAULT_FPS / rate) or None if promised > 0 and rate > 0 else None)
 
 
 def _paced(frames: Iterator[RawFrame]) -> Generator[RawFrame | None, None, None]:

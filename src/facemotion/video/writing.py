@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from facemotion.errors import VideoError
+from facemotion.file_names import short_name
 from facemotion.opencv import cv2
 from facemotion.video.frames import as_ffmpeg_takes_it, clip_info
 
@@ -22,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 # seconds: a clip of two frames can say that years lie between them
 _LONGEST_GAP = 3600.0
+# frames a second: fewer have no room in an MP4
+SLOWEST = 0.001
+# pixels: MPEG-4 has 13 bits for each side
+_LONGEST_SIDE = 8191
 # MPEG-4 keeps a rate as a fraction of numbers up to this one
 _LARGEST_NUMBER = 65535
 
@@ -42,7 +47,7 @@ class ClipWriter:
         self.path = Path(path)
         self._fps, self._sound_of = _rate_of_mp4(fps), sound_of
         # hidden, so that it is nobody's clip that is written over
-        self._part = self.path.with_name(f".{self.path.stem}.part.mp4")
+        self._part = self.path.with_name(f".{short_name(self.path.stem)}.part.mp4")
         self._writer: Any = None
         self._size = (0, 0)
         self._written = self._given = 0
@@ -97,6 +102,9 @@ class ClipWriter:
         except OSError as error:
             raise VideoError(f"{self.path} can't be written: {error.strerror or error}") from error
         self._size = (width, height)
+        if not 2 <= min(self._size) <= max(self._size) <= _LONGEST_SIDE:
+            wanted = f"2 to {_LONGEST_SIDE} pixels a side"
+            raise VideoError(f"{self.path}: MP4 takes {wanted}; the picture has {width}x{height}")
         if width % 2 or height % 2:
             even = f"{width // 2 * 2}x{height // 2 * 2}"
             logger.warning("%s: MP4 takes even sizes only: %s of %dx%d is written", self.path, even, width, height)
@@ -125,7 +133,7 @@ class ClipWriter:
         if ffmpeg is None:
             logger.warning("%s has no sound: the program ffmpeg, which would keep it, is not installed", self.path)
             return
-        joined = self.path.with_name(f".{self.path.stem}.sound.mp4")
+        joined = self.path.with_name(f".{short_name(self.path.stem)}.sound.mp4")
         late, said = _pictures_come_late(source), ""
         inputs = ["-itsoffset", f"{late:.3f}", "-i", as_ffmpeg_takes_it(self._part), "-i", source]
         if self._stopped_early(source):
@@ -155,8 +163,8 @@ class ClipWriter:
 
 def _rate_of_mp4(fps: float) -> float:
     """The rate that OpenCV writes: with as few decimals as come near, and none that MPEG-4 has no room for."""
-    if not 0.001 <= fps <= _LARGEST_NUMBER:
-        raise ValueError(f"fps: expected up to {_LARGEST_NUMBER} frames a second, at least 0.001, got {fps!r}")
+    if not SLOWEST <= fps <= _LARGEST_NUMBER:
+        raise ValueError(f"fps: expected up to {_LARGEST_NUMBER} frames a second, at least {SLOWEST}, got {fps!r}")
     base = 1
     while abs(_rounded(fps * base) / base - fps) > 0.001 and _rounded(fps * base * 10) <= _LARGEST_NUMBER:
         base *= 10

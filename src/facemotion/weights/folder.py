@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
@@ -72,7 +73,8 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
     config = dataclasses.replace(config, files={MODEL: hashlib.sha256(tensors).hexdigest()})
     contents = {
         MODEL: tensors,
-        CARD: card(config, name or folder.resolve().name).encode(),
+        # a folder's name may be no UTF-8
+        CARD: card(config, name or folder.resolve().name).encode(errors="backslashreplace"),
         CONFIG: config.to_json().encode(),
     }
     WeightsConfig.from_json(config.to_json(), str(folder / CONFIG))  # what can't be read again is not written
@@ -80,12 +82,17 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
         keep_other_readme(folder, contents[CARD])
         _keep_other_weights(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for file, data in contents.items():
-            partial = folder / f".{file}.{os.getpid()}.partial"
-            try:
-                partial.write_bytes(data)
+        for file in contents:
+            if (folder / file).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{file} is a folder")
+        partials = {file: folder / f".{file}.{os.getpid()}.partial" for file in contents}
+        try:  # all of them before the first takes its place: what fails leaves the weights that were there
+            for file, data in contents.items():
+                partials[file].write_bytes(data)
+            for file, partial in partials.items():
                 partial.replace(folder / file)
-            finally:
+        finally:
+            for partial in partials.values():
                 partial.unlink(missing_ok=True)
     except OSError as error:
         raise WeightsError(f"{folder}: the weights can't be written: {error.strerror or error}") from error

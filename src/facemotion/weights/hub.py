@@ -118,10 +118,10 @@ def _explained(what: str, cache_dir: str | Path | None, doing: str = "fetched") 
     except WeightsError:
         raise
     except Exception as error:  # the hub's client lets its HTTP library's exceptions out, another one each few releases
-        raise DownloadError(f"{what} can't be {doing}: {_reason(error, cache_dir)}") from error
+        raise DownloadError(f"{what} can't be {doing}: {_reason(error, cache_dir, doing)}") from error
 
 
-def _reason(error: Exception, cache_dir: str | Path | None) -> str:
+def _reason(error: Exception, cache_dir: str | Path | None, doing: str) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
         causes.append(cast(Exception, cause))
@@ -131,7 +131,8 @@ def _reason(error: Exception, cache_dir: str | Path | None) -> str:
         or any(isinstance(each, OfflineModeIsEnabled) for each in causes)
         or (absent and not error.__cause__)
     ):
-        return "it is not in the cache, and HF_HUB_OFFLINE or local_files_only forbids the network"
+        absence = "it is not in the cache, and " if doing == "fetched" else ""
+        return f"{absence}HF_HUB_OFFLINE or local_files_only forbids the network"
     if isinstance(error, GatedRepoError):
         return "the repository is gated: ask for access on its page, then `hf auth login`"
     if isinstance(error, RepositoryNotFoundError):

@@ -1,0 +1,82 @@
+"""Whether a clip gave all the frames that it promised, as far as its container knows how many there are."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from facemotion.errors import VideoError
+from facemotion.video.mp4 import shown_seconds
+
+if TYPE_CHECKING:
+    from facemotion.video.frames import ClipInfo
+
+logger = logging.getLogger(__name__)
+
+# EBML, the form of Matroska and WebM: a header and one segment that holds everything
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+# containers that count no pictures: OpenCV makes their number of the length of the longest stream, which may be sound.
+# Flash, Ogg, MPEG's program stream; and MPEG's transport stream by the first byte of each packet
+_BEGINNINGS = (_EBML, b"FLV", b"OggS", b"\x00\x00\x01\xba")
+_SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))
+
+
+def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
+    """A VideoError where a clip gave no frame, or clearly fewer than it promised.
+
+    told: the seconds from its first frame to its last one, as it tells them.
+    """
+    if count == 0:
+        raise VideoError(f"{name}: there is no frame in it that can be read")
+    if count >= info.least_frames:
+        return
+    # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
+    # vary, and their times tell. An editor cuts a clip by saying how much of it is shown.
+    shown = shown_seconds(name)
+    if (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.least_frames:
+        return
+    cut = _lacks_its_end(name)
+    if cut or (cut is None and not _is_guessed(name)):
+        raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
+    if cut is None:
+        told_of = f"{count} frames, and a length of {info.frames}"
+        logger.warning("%s: %s: either its sound outlasts its picture, or its end is missing", name, told_of)
+
+
+def _is_guessed(path: str) -> bool:
+    """Whether a file is of a kind whose number of pictures is a guess."""
+    try:
+        with Path(path).open("rb") as file:
+            begin = file.read(400)
+    except OSError:
+        return False
+    for first, size in _PACKETS:
+        if len(begin) > first + size and begin[first] == begin[first + size] == _SYNC:
+            return True
+    return begin.startswith(_BEGINNINGS)
+
+
+def _lacks_its_end(path: str) -> bool | None:
+    """Whether a Matroska or WebM file is shorter than it says; None where it does not say, and of other files."""
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(4) != _EBML:
+                return None
+            file.seek(_size(file) or 0, os.SEEK_CUR)
+            if file.read(4) != _SEGMENT:
+                return None
+            size = _size(file)
+            return None if size is None else file.tell() + size > Path(path).stat().st_size
+    except (OSError, IndexError):
+        return None
+
+
+def _size(file: BinaryIO) -> int | None:
+    """A length of as many bytes as the zeros before its first bit tell; None for one that was not known yet."""
+    first = file.read(1)[0]
+    more = 8 - first.bit_length()
+    bits = 7 * (more + 1)
+    value = int.from_bytes([first, *file.read(more)]) & (1 << bits) - 1
+    return None if value == (1 << bits) - 1 else value
