@@ -76,7 +76,8 @@ def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]
     if right == 1 or factor < 1.01 / _FARTHEST:
         raise DataError("no temperature fits: surer is always better", None, "some mistakes", f"{right:.0%} right")
     if factor > _FARTHEST / 1.01:
-        raise DataError("no temperature fits: a guess is as good", None, "more right than wrong", f"{right:.0%} right")
+        wanted = "to be surer of what is right than of what is wrong"
+        raise DataError("no temperature fits: a guess is as good", None, wanted, f"{right:.0%} right")
     return factor
 
 
