@@ -22,6 +22,7 @@ from facemotion.cli.main import _run
 from facemotion.cli.weights import _row
 from facemotion.inputs import InputSpec
 from facemotion.weights.catalogue import catalogue
+from facemotion.weights.folder import read_config, write_folder
 from facemotion.weights.listing import WeightsInfo
 
 YUNET = Path("face_detection_yunet_2023mar.onnx")
@@ -80,10 +81,15 @@ def test_listing_and_fetching_detectors_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
 
 
-def test_show(folder: Path, nothing_cached: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show(folder: Path, tmp_path: Path, nothing_cached: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["weights", "show", "yunet"]) == 0
     assert "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4" in capsys.readouterr().out
     assert _run(["weights", "show", str(folder)]) == 0
+    assert "Labels: angry, happy, neutral, sad, surprise" in capsys.readouterr().out
+    config = read_config(folder)
+    described = dataclasses.replace(config, description="See\n## Use\nthem")
+    write_folder(tmp_path / "described", described, (folder / "model.safetensors").read_bytes())
+    assert _run(["weights", "show", str(tmp_path / "described")]) == 0
     assert "Labels: angry, happy, neutral, sad, surprise" in capsys.readouterr().out
     assert _run(["weights", "show", "yunett"]) == 1
     assert "facemotion: no set of weights is named" in capsys.readouterr().err

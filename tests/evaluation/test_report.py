@@ -51,6 +51,21 @@ def test_report_json_has_every_field_that_was_promised(report: Report, tmp_path:
     assert found["label_sets"]["rule"] == "same"
 
 
+def test_a_report_that_can_not_be_written_leaves_the_one_before(report: Report, tmp_path: Path) -> None:
+    report.save(tmp_path)
+    before = (tmp_path / "report.json").read_bytes()
+    (tmp_path / "report.md.part").mkdir()  # in the way, as a full disk is
+    with pytest.raises(FacemotionError, match="the report can't be written"):
+        dataclasses.replace(report, data="others").save(tmp_path)
+    assert (tmp_path / "report.json").read_bytes() == before
+
+
+def test_names_that_are_no_text_are_spelt_out(report: Report, tmp_path: Path) -> None:
+    dataclasses.replace(report, data="caf\udce9").save(tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["data"] == "caf\udce9"
+    assert "udce9" in (tmp_path / "report.md").read_text("utf-8")
+
+
 def test_the_same_evaluation_writes_the_same_bytes(
     report: Report, stripes: Samples, knows_stripes: Path, tmp_path: Path
 ) -> None:
