@@ -21,8 +21,9 @@ from facemotion.scale import Outcome, Progress, predict_dataset
 from facemotion.scale.job import Layout
 from facemotion.scale.places import Place
 from facemotion.scale.plan import make_parts
-from facemotion.video.frames import ClipInfo, clip_info
+from facemotion.video.frames import clip_info
 from facemotion.video.segments import Segment
+from facemotion.video.whole import ClipInfo
 
 SECONDS = 2.4
 ODD = {

@@ -22,10 +22,10 @@ import pytest
 from facemotion import ImageError, VideoError
 from facemotion.opencv import cv2
 from facemotion.video import frames as module
-from facemotion.video.frames import ClipInfo, RawFrame, as_shown, clip_info, is_live, play, read_frames
+from facemotion.video.frames import RawFrame, as_shown, clip_info, is_live, play, read_frames
 from facemotion.video.handover import _AHEAD, ahead
 from facemotion.video.segments import Segment
-from facemotion.video.whole import check_whole
+from facemotion.video.whole import ClipInfo, check_whole
 
 SIZE = (160, 48)
 

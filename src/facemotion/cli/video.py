@@ -26,7 +26,7 @@ from facemotion.cli.streams import shown
 if TYPE_CHECKING:
     from facemotion.recognizer import EmotionRecognizer
     from facemotion.results import Frame
-    from facemotion.video.frames import ClipInfo
+    from facemotion.video.whole import ClipInfo
 
 _TRACKS_SHOWN = 20
 

@@ -18,7 +18,7 @@ from facemotion.images import ImageSource, from_bgr, read_image
 from facemotion.many_images import several
 from facemotion.opencv import cv2
 from facemotion.video.handover import ahead, newest
-from facemotion.video.whole import check_whole
+from facemotion.video.whole import ClipInfo, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,19 +49,6 @@ class RawFrame:
     index: int
     time: float
     image: Pixels
-
-
-@dataclass(frozen=True, slots=True)
-class ClipInfo:
-    """What a clip says of itself. fps: its mean rate. frames: None where it does not say how many there are."""
-
-    fps: float
-    frames: int | None
-
-    @property
-    def least_frames(self) -> float:
-        """Fewer than these are clearly fewer than it says; -1 where it says nothing."""
-        return (self.frames or 0) * 0.95 - 1
 
 
 def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawFrame, None, None]:

@@ -1,17 +1,15 @@
-"""Whether a clip gave all the frames that it promised, as far as its container knows how many there are."""
+"""What a clip says of itself, and whether it gave the frames that it promised, as far as they can be known."""
 
 from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from facemotion.errors import VideoError
 from facemotion.video.mp4 import shown_seconds
-
-if TYPE_CHECKING:
-    from facemotion.video.frames import ClipInfo
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +19,19 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # Flash, Ogg, MPEG's program stream; and MPEG's transport stream by the first byte of each packet
 _BEGINNINGS = (_EBML, b"FLV", b"OggS", b"\x00\x00\x01\xba")
 _SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """What a clip says of itself. fps: its mean rate. frames: None where it does not say how many there are."""
+
+    fps: float
+    frames: int | None
+
+    @property
+    def least_frames(self) -> float:
+        """Fewer than these are clearly fewer than it says; -1 where it says nothing."""
+        return (self.frames or 0) * 0.95 - 1
 
 
 def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
