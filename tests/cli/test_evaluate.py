@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -147,3 +148,13 @@ def test_weights_and_data_that_are_not_there(capsys: pytest.CaptureFixture[str],
         assert code == 1
         assert says in told
         assert told.count("\n") == 1
+
+
+def test_names_of_strangers_command_no_terminal(
+    weights: Path, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "\x1b[31mred"
+    shutil.copytree(faces, odd)
+    code, out, _ = run_here(capsys, weights, odd)
+    assert code == 0
+    assert "\\x1b[31mred" in out and "\x1b" not in out

@@ -148,6 +148,9 @@ def test_odd_words_of_strange_weights_break_nothing(fer: Samples, knows_fer: Pat
     told: tuple[dict[str, object], ...] = ({"data": "x", "fingerprint": ["no", "text"]},)
     config = dataclasses.replace(read_config(knows_fer), metrics=told, chosen_on=chosen_on)
     assert selected_split(config, fer.select("PrivateTest")) is None
+    [origin] = config.trained_on
+    config = dataclasses.replace(config, trained_on=({**origin, "label_rule": "no rule"},))
+    assert len(read_training(config, fer)) == len(fer.select("Training"))
 
 
 def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Samples, knows_stripes: Path) -> None:
