@@ -53,6 +53,10 @@ def test_a_pack_keeps_everything_and_opens_at_once(fer_part: Export, tmp_path: P
     np.testing.assert_array_equal(packed.columns["site"], source.columns["site"])
     np.testing.assert_array_equal(packed.splits, source.splits)
     assert packed.label_rule == "soft"
+    # a recipe that names the rule trains on it too
+    assert read_data(tmp_path / "out", label_rule="soft").fingerprint == source.fingerprint
+    with pytest.raises(DataError, match="the samples have their labels already: expected rule 'majority', got soft"):
+        read_data(tmp_path / "out", label_rule="majority")
     assert packed.place(0).endswith("faces.npz: fer2013.csv: row 2")
     # numpy alone reads it as well
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "faces.npz")["images"], source.crops(InputSpec())[..., 0])

@@ -56,7 +56,7 @@ def read_data(
     labels: a known label set or your own, which must have every class that occurs. `Samples.restrict` drops classes.
     numbers: emotions that numbers in place of class names are positions in, where no `labels` are named, the data does
     not say what they mean and there are as many. FER-2013's own files have the challenge's numbers.
-    label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces.
+    label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces. A pack has its own.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
     one_class: a single class is enough; without it that is a fault, unless `labels` are given.
     """
@@ -113,6 +113,8 @@ def _read(
     chosen = format or recognise(path)
     if not path.exists():
         raise DataError("no such file or folder", str(path))
+    if chosen == "pack":
+        return _of_samples(read_pack(path), labels, label_rule, faults)
     if label_rule is not None and chosen not in _WITH_VOTES:
         raise DataError(f"label rule {label_rule!r} needs votes", str(path), "fer2013.csv or .npy with votes", chosen)
     if chosen == "fer2013":
@@ -121,9 +123,7 @@ def _read(
         return read_arrays(path, labels, numbers, label_rule, faults)
     if chosen == "csv":
         return read_table(path, labels, numbers, faults)
-    if chosen == "folders":
-        return read_folder(path, labels, faults)
-    return _of_samples(read_pack(path), labels, None, faults)
+    return read_folder(path, labels, faults)
 
 
 def _of_samples(samples: Samples, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
