@@ -179,6 +179,33 @@ def test_tables_that_excel_separates_by_semicolons(drawn: Drawn, tmp_path: Path)
     assert read_data(path).fingerprint == commas.fingerprint
 
 
+@pytest.mark.parametrize(("first", "between"), [("sep=;", ";"), ('"SEP=,"', ","), ("sep=\t", "\t")])
+def test_a_first_line_that_names_the_separator_is_no_header(
+    drawn: Drawn, tmp_path: Path, first: str, between: str
+) -> None:
+    drawn.write_folders(tmp_path, splits=False)
+    rows = [["path", "label", "a,b;c;d,e"], ["angry/000.png", "angry", "1"], ["happy/003.png", "happy", "2"]]
+    if between != "\t":  # the other separators in it are quoted, as whoever writes them must
+        rows[0][2] = f'"{rows[0][2]}"'
+    table = tmp_path / "t.csv"
+    table.write_text("\r\n".join([first, *(between.join(row) for row in rows), ""]), "utf-8-sig", newline="")
+    samples = read_data(table)
+    assert samples.counts() == {"angry": 1, "happy": 1}
+    assert samples.columns["a,b;c;d,e"].tolist() == ["1", "2"]
+    table.write_text(table.read_text("utf-8-sig").replace("happy/", "nowhere/"), "utf-8")
+    with pytest.raises(DataError, match=r"t\.csv: row 3 "):  # as a spreadsheet counts, which does not show that line
+        read_data(table)
+
+
+def test_pixels_and_votes_below_a_line_that_names_the_separator(fer_part: Export, tmp_path: Path) -> None:
+    for name in ("fer2013.csv", "fer2013new.csv"):
+        text = (fer_part.folder / name).read_text("utf-8")
+        (tmp_path / name).write_text("sep=;\n" + text.replace(",", ";"), "utf-8")
+    found = read_data(tmp_path, label_rule="majority")
+    wanted = read_data(fer_part.path("fer2013"), label_rule="majority")
+    assert found.fingerprint == wanted.fingerprint
+
+
 def test_pairs_of_arrays_in_all_the_shapes_people_save(drawn: Drawn, tmp_path: Path) -> None:
     one_hot = np.eye(7)[drawn.targets]
     forms = {

@@ -25,10 +25,18 @@ PATH_NAMES = (
     "img_path",
 )
 
+# Excel's own first line, which names what separates the others; spreadsheets neither show nor count it
+_SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?\s*', re.IGNORECASE)
+
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:
-    """The rows of a CSV, the header first: separated by what the header has more of, as Excel takes semicolons."""
+    """The rows of a CSV, the header first: separated by what its first line says, else by what the header has more of.
+
+    Excel takes semicolons where commas are decimal.
+    """
     header = next(file, "")
+    if said := _SEPARATOR_LINE.fullmatch(header):
+        return csv.reader(file, delimiter=said[1])
     bare = re.sub(r'"[^"]*"', "", header)
     delimiter = ";" if bare.count(";") > bare.count(",") else ","
     return csv.reader(chain([header], file), delimiter=delimiter)
