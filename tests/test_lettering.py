@@ -11,6 +11,16 @@ def test_what_a_font_lacks_loses_its_accent_or_becomes_a_question_mark() -> None
     assert writable("müde радость 眠い", "müde радость".__contains__) == "müde радость ??"
 
 
+def test_letters_that_have_no_accent_to_lose_are_spelt_out() -> None:
+    assert (
+        writable("große Łódź, kjøtt, đak, Ærø, œuf, Þór, \u0131s\u0131")
+        == "grosse Lodz, kjott, dak, Aero, oeuf, Thor, isi"
+    )
+    assert writable("l\u2019été \u2013 là") == "l'ete - la"
+    # an accent on such a letter goes alone, where the font has the letter itself
+    assert writable("ǿ ß", "ø ß".__contains__) == "ø ß"
+
+
 def test_names_of_which_letters_are_lost_are_told_apart_by_their_numbers() -> None:
     assert told_apart(["müde", "眠い", "wach?", "怒り"]) == {
         "müde": "mude",
@@ -18,3 +28,7 @@ def test_names_of_which_letters_are_lost_are_told_apart_by_their_numbers() -> No
         "wach?": "wach?",
         "怒り": "4 ??",
     }
+
+
+def test_names_that_are_one_without_their_accents_are_told_apart_by_their_numbers() -> None:
+    assert told_apart(["große", "wach", "grosse"]) == {"große": "1 grosse", "wach": "wach", "grosse": "3 grosse"}

@@ -11,6 +11,8 @@ from facemotion.data.sheets import bar_chart, contact_sheet
 def test_letters_that_the_font_lacks_are_written_as_others() -> None:
     chart = bar_chart({"prüfung": {"müde": 3, "wach": 4}})
     assert np.array_equal(chart, bar_chart({"prufung": {"mude": 3, "wach": 4}}))
+    chart = bar_chart({"mąka": {"większość": 3, "głód": 4}})
+    assert np.array_equal(chart, bar_chart({"maka": {"wiekszosc": 3, "glod": 4}}))
     # as many samples of each, so that only the names tell the classes apart
     chart = bar_chart({"": {"喜び": 5, "怒り": 5}})
     first, second = chart[44:78], chart[78:112]
