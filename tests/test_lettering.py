@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from facemotion.lettering import told_apart, writable
+from facemotion.lettering import shortened, told_apart, writable
 
 
 def test_what_a_font_lacks_loses_its_accent_or_becomes_a_question_mark() -> None:
@@ -32,3 +32,19 @@ def test_names_of_which_letters_are_lost_are_told_apart_by_their_numbers() -> No
 
 def test_names_that_are_one_without_their_accents_are_told_apart_by_their_numbers() -> None:
     assert told_apart(["große", "wach", "grosse"]) == {"große": "1 grosse", "wach": "wach", "grosse": "3 grosse"}
+
+
+def test_a_name_that_is_too_long_keeps_both_its_ends() -> None:
+    assert shortened("camera on the left", lambda text: len(text) <= 12) == "camera ..eft"
+    assert shortened("left", lambda text: len(text) <= 12) == "left"
+    # nothing fits: a letter is left, so that there is something to see
+    assert shortened("left", lambda _: False) == "l.."
+
+
+def test_names_that_are_one_when_they_are_shortened_are_told_apart_by_their_numbers() -> None:
+    names = ["camera 1 on the left", "camera 2 on the left", "camera 2 on the right"]
+    assert list(told_apart(names, fits=lambda text: len(text) <= 12).values()) == [
+        "1 camer..eft",
+        "2 camer..eft",
+        "camera ..ght",
+    ]

@@ -39,13 +39,26 @@ def writable(text: str, known: Callable[[str], bool] = str.isascii) -> str:
     return "".join(letter if known(letter) else _simpler(letter, known) for letter in text)
 
 
-def told_apart(names: Sequence[str], known: Callable[[str], bool] = str.isascii) -> dict[str, str]:
-    """{name: how to write it}: as `writable` does, behind its number where letters are unknown or two names alike."""
-    written = [writable(name, known) for name in names]
+def told_apart(
+    names: Sequence[str], known: Callable[[str], bool] = str.isascii, fits: Callable[[str], bool] = lambda _: True
+) -> dict[str, str]:
+    """{name: how to write it}: `writable` and `shortened`, behind its number where letters are unknown or two alike."""
+    texts = [writable(name, known) for name in names]
+    written = [shortened(text, fits) for text in texts]
     shown = {}
-    for number, (name, text) in enumerate(zip(names, written, strict=True), start=1):
-        unclear = text.count("?") > name.count("?") or written.count(text) > 1
-        shown[name] = f"{number} {text}" if unclear else text
+    for number, (name, text, short) in enumerate(zip(names, texts, written, strict=True), start=1):
+        unclear = text.count("?") > name.count("?") or written.count(short) > 1
+        shown[name] = shortened(f"{number} {text}", fits) if unclear else short
+    return shown
+
+
+def shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """The text where it fits, else as much of its beginning and half as much of its end: names often differ there."""
+    shown = text
+    for kept in range(len(text) - 1, 0, -1):
+        if fits(shown):
+            break
+        shown = f"{text[: kept - kept // 3]}..{text[len(text) - kept // 3 :]}"
     return shown
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from facemotion import Evaluator, FacemotionError, Report, Samples
 from facemotion.evaluation.findings import Mistake
-from facemotion.evaluation.plots import confusion_plot, mistakes_sheet
+from facemotion.evaluation.plots import confusion_plot, mistakes_sheet, slices_plot
 
 FIELDS = {
     *("weights", "data", "split", "label_rule", "chosen_on", "tta", "count", "top2", "leak", "slices", "accuracy"),
@@ -110,6 +110,24 @@ def test_letters_that_the_plots_font_lacks_are_replaced_without_a_warning(report
     # what the font has stays
     cyrillic, greek = ("радость", "b", "c"), ("χαρά", "b", "c")
     assert len({confusion_plot(counts, labels) for labels in (cyrillic, greek, ("1 ???????", "b", "c"))}) == 3
+
+
+def test_long_names_leave_room_for_the_plots_and_are_told_apart(report: Report) -> None:
+    """matplotlib warns where nothing is left of a plot, and warnings are errors."""
+    assert report.slices is not None
+    [slicing, *_] = report.slices
+    longs = [f"recorded in the laboratory, session {'W' * 200}, camera on the {side}" for side in ("left", "right")]
+    seen: list[list[bytes]] = []
+    for names in (longs, longs[::-1]):
+        values = [dataclasses.replace(each, value=name) for each, name in zip(slicing.slices, names, strict=False)]
+        pictures = [
+            confusion_plot(np.diag([10, 10]) + 1, names),
+            slices_plot([dataclasses.replace(slicing, column=names[0], slices=tuple(values))], 0.5),
+        ]
+        assert pictures not in seen, "the names can't be told apart"
+        seen.append(pictures)
+    with Image.open(io.BytesIO(confusion_plot(np.diag([10, 10]) + 1, longs))) as picture:
+        assert picture.width < 1000
 
 
 def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from facemotion.data.sheets import tile
 from facemotion.evaluation.metrics import row_shares
-from facemotion.lettering import told_apart, writable
+from facemotion.lettering import shortened, told_apart, writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _DARK, _LIGHT, _RED = "#0072B2", "#9ECAE1", "#D55E00"
 # above this share of matplotlib's "Blues" white letters stand out more than black ones
 _DARK_GROUND = 0.65
+# letters of a name that a plot has room for; of classes the usual ones, and the inches that each letter more takes
+_MOST_LETTERS, _USUAL_LETTERS, _LETTER = 36, 10, 0.085
 
 
 def plots_are_possible() -> bool:
@@ -64,7 +66,9 @@ def _letters_of_plots() -> set[str]:
 
 def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     """The confusion matrix: shares of each row, the darker the larger, with the counts below."""
-    side = 1.9 + 0.82 * len(labels)
+    names = list(told_apart(labels, _letters_of_plots().__contains__, _short_enough).values())
+    longest = max(map(len, names), default=0)
+    side = 1.9 + 0.82 * len(labels) + _LETTER * max(longest - _USUAL_LETTERS, 0)
     figure = new_figure(side + 0.9, side, "compressed")
     axes = figure.subplots()
     shares = row_shares(confusion)
@@ -74,7 +78,6 @@ def confusion_plot(confusion: NDArray[np.int64], labels: Sequence[str]) -> bytes
         ink = "white" if shares[row, column] > _DARK_GROUND else "black"
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     ticks = range(len(labels))
-    names = list(told_apart(labels, _letters_of_plots().__contains__).values())
     # a label may have a dollar sign, which is no formula
     axes.set_xticks(ticks, names, rotation=35, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set_yticks(ticks, names, parse_math=False)
@@ -141,11 +144,12 @@ def _slicing_plot(axes: Axes, slicing: Slicing, overall: float | None) -> None:
         shape, colour = ("s", _RED) if each.marked else ("o", "white")
         axes.plot(each.accuracy, row, shape, color=colour, markeredgecolor="black", markersize=7)
     known = _letters_of_plots().__contains__
-    values = told_apart([each.value for each in slicing.slices], known)
+    values = told_apart([each.value for each in slicing.slices], known, _short_enough)
     names = [f"{values[each.value]} ({each.count:,})" for each in slicing.slices]
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_title(writable(slicing.column, known), loc="left", fontsize=10, parse_math=False)
+    title = shortened(writable(slicing.column, known), _short_enough)
+    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     axes.grid(axis="x", alpha=0.3)
 
 
@@ -163,6 +167,10 @@ def mistakes_sheet(faces: Pixels, mistakes: Sequence[Mistake], labels: Sequence[
     picture = io.BytesIO()
     Image.fromarray(tile(faces, title, min(8, max(len(faces), 6)), captions)).save(picture, "PNG")
     return picture.getvalue()
+
+
+def _short_enough(name: str) -> bool:
+    return len(name) <= _MOST_LETTERS
 
 
 def _percent(value: float, _: Any = None) -> str:
