@@ -112,3 +112,43 @@ def test_numbers_that_are_more_or_fewer_than_the_emotions_are_not_taken_for_them
     )
     said = read_data(tmp_path, format="npy", numbers=OTHER_ORDER)
     assert said.labels.labels[:2] == ("sad", "happy")
+
+
+def write_pixels(drawn: Drawn, path: Path, targets: np.ndarray) -> Path:
+    return Drawn(drawn.images, targets, ["Training"] * len(targets)).write_csv(path)
+
+
+def test_pixels_with_more_numbers_than_the_challenge_has(
+    drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets = np.arange(28) % 8
+    path = write_pixels(drawn, tmp_path / "eight.csv", targets)
+    ferplus = LabelSet.named("ferplus8")
+    trained = read_samples(path, Recipe(labels="ferplus8"))
+    judged = read_faces(path, ferplus)
+    for samples in (trained, judged, read_data(path, labels="ferplus8")):
+        assert samples.labels == ferplus
+        np.testing.assert_array_equal(samples.targets, targets)
+    assert caplog.text.count("eight.csv: the numbers are taken for neutral, happy, surprise") == 2
+    with pytest.raises(
+        DataError, match=r"row 9: wrong emotion.*0 to 6 or a name.*labels=\[...\].*data prepare --labels"
+    ):
+        read_data(path)
+
+
+def test_the_challenge_s_own_numbers_stay_its_own(drawn: Drawn, tmp_path: Path) -> None:
+    # as many as the challenge has, in another order: they may be the challenge's all the same
+    path = write_pixels(drawn, tmp_path / "seven.csv", drawn.targets)
+    for labels in (OTHER_ORDER, "ferplus8"):
+        assert read_data(path, numbers=labels).labels == LabelSet.named("fer7")
+    # and under the challenge's own name a 7 is a damaged row
+    damaged = write_pixels(drawn, tmp_path / "fer2013.csv", np.arange(28) % 8)
+    with pytest.raises(DataError, match="row 9: wrong emotion"):
+        read_data(damaged, numbers="ferplus8")
+
+
+def test_two_files_of_pixels_count_in_the_same_labels(drawn: Drawn, tmp_path: Path) -> None:
+    write_pixels(drawn, tmp_path / "train.csv", np.arange(28) % 8)
+    write_pixels(drawn, tmp_path / "test.csv", drawn.targets)
+    with pytest.raises(DataError, match="sets with other labels"):
+        read_data(tmp_path, numbers="ferplus8")

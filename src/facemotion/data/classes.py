@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,11 @@ from facemotion.data.faults import Faults
 from facemotion.data.samples import Samples
 from facemotion.errors import UnknownNameError
 from facemotion.labels import LabelSet
+
+log = logging.getLogger(__name__)
+
+# what to do where nothing says what numbers mean
+SAID_BY = "labels=[...], and for the commands train and evaluate `facemotion data prepare --labels` first"
 
 _EVERY_KNOWN = LabelSet((*LabelSet.named("fer7"), "contempt"))
 
@@ -63,6 +70,16 @@ def numbered_label(word: str, numbering: LabelSet) -> str | None:
     if not word.isdecimal() or word in numbering:
         return None
     return {str(at): label for at, label in enumerate(numbering)}.get(word.lstrip("0") or "0")
+
+
+def counted_in(source: Path, words: Iterable[str], numbers: LabelSet | None) -> LabelSet | None:
+    """`numbers`, with a warning, where all words are positions in it, the last one among them."""
+    positions = [str(at) for at in range(len(numbers or ()))]
+    written = {word.lstrip("0") or "0" for word in words}
+    if numbers is None or not written <= set(positions) or positions[-1] not in written:
+        return None
+    log.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
+    return numbers
 
 
 def renumber(samples: Samples, labels: LabelSet, faults: Faults) -> Samples:

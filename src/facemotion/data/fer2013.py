@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_words, numbered_label, renumber
+from facemotion.data.classes import SAID_BY, counted_in, match_words, numbered_label, renumber
 from facemotion.data.csv_files import column_names, csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import ArrayPictures, PictureSpool
@@ -34,22 +34,27 @@ def holds_pixels(path: Path) -> bool:
     return path.suffix.lower() == ".csv" and "pixels" in header_of(path)
 
 
-def read_fer2013(source: Path, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:
-    """The samples of a challenge CSV, or of a folder with one; with a label rule by the FER+ votes beside it."""
+def read_fer2013(
+    source: Path, labels: LabelSet | None, numbers: LabelSet | None, label_rule: str | None, faults: Faults
+) -> Samples:
+    """The samples of a challenge CSV, or of a folder with one; with a label rule by the FER+ votes beside it.
+
+    numbers: what numbers beyond the challenge's are positions in, where `labels` are not named; see `read_data`.
+    """
     if not source.is_dir():
         file, folder = source, source.parent
     else:
         folder = source
         found = [folder / name for name in WITH_USAGE if holds_pixels(folder / name)]
         if not found:
-            samples = _read_two_files(folder, labels, faults)
+            samples = _read_two_files(folder, labels, numbers, faults)
             if label_rule is not None:
                 raise DataError("FER+ votes belong to the order of fer2013.csv", str(folder), "fer2013.csv", _TRAIN)
             return samples
         file = found[0]
     if label_rule is None:
-        return _read_file(file, labels, faults)
-    samples = _by_votes(_read_file(file, None, faults), folder / VOTES, label_rule, whole=not faults.found)
+        return _read_file(file, labels, numbers, faults)
+    samples = _by_votes(_read_file(file, None, None, faults), folder / VOTES, label_rule, whole=not faults.found)
     return samples if labels is None else renumber(samples, labels, faults)
 
 
@@ -78,15 +83,15 @@ def _row_numbers(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     return samples.pictures.numbers[samples.rows]
 
 
-def _read_two_files(folder: Path, labels: LabelSet | None, faults: Faults) -> Samples:
-    parts = [_read_file(folder / _TRAIN, labels, faults, split="train")]
+def _read_two_files(folder: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults) -> Samples:
+    parts = [_read_file(folder / _TRAIN, labels, numbers, faults, split="train")]
     test, test_labels = folder / _TEST, folder / _TEST_LABELS
     if holds_pixels(test_labels):
-        parts.append(_read_file(test_labels, labels, faults, split="test"))
+        parts.append(_read_file(test_labels, labels, numbers, faults, split="test"))
     elif test.is_file() and test_labels.is_file():
-        parts.append(_read_file(test, labels, faults, split="test", emotions=_read_emotions(test_labels)))
+        parts.append(_read_file(test, labels, numbers, faults, split="test", emotions=_read_emotions(test_labels)))
     elif test.is_file() and "emotion" in header_of(test):
-        parts.append(_read_file(test, labels, faults, split="test"))
+        parts.append(_read_file(test, labels, numbers, faults, split="test"))
     joined = Samples.concat(parts)
     return replace(joined, source=str(folder))
 
@@ -98,12 +103,13 @@ def _read_emotions(path: Path) -> list[str]:
 def _read_file(
     path: Path,
     labels: LabelSet | None,
+    numbers: LabelSet | None,
     faults: Faults,
     split: str = "",
     emotions: list[str] | None = None,
 ) -> Samples:
     spool, side = PictureSpool(), 0
-    numbers: list[int] = []
+    row_numbers: list[int] = []
     words: list[str] = []
     splits: list[str] = []
     columns: dict[str, list[str]] = {}
@@ -119,21 +125,21 @@ def _read_file(
             continue
         side = side or math.isqrt(len(pixels))
         spool.append(pixels)
-        numbers.append(number)
+        row_numbers.append(number)
         words.append((word or "").strip())
         splits.append(row.pop("usage", split))
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
-    if not numbers:
+    if not row_numbers:
         got = f"{len(faults.found)} faults" if faults.found else "no row"
         raise DataError("no usable face in it", str(path), "rows of emotion and pixels", got)
-    if emotions is not None and not faults.found and numbers[-1] - 1 < len(emotions):
-        got = f"{numbers[-1] - 1}"
+    if emotions is not None and not faults.found and row_numbers[-1] - 1 < len(emotions):
+        got = f"{row_numbers[-1] - 1}"
         raise DataError("fewer faces than labels", str(path), f"{len(emotions)} rows, as {_TEST_LABELS} has", got)
-    label_set, position = _match_words(path, words, numbers, labels, faults)
+    label_set, position = _match_words(path, words, row_numbers, labels, numbers, faults)
     samples = Samples(
-        ArrayPictures(spool.array(side, side), str(path), numbers),
-        np.arange(len(numbers)),
+        ArrayPictures(spool.array(side, side), str(path), row_numbers),
+        np.arange(len(row_numbers)),
         label_set,
         np.array([position.get(word, 0) for word in words], np.int64),
         np.array(splits, np.str_),
@@ -205,21 +211,35 @@ def _usual_pixels(text: str) -> bytes | None:
 
 
 def _match_words(
-    path: Path, words: list[str], numbers: list[int], labels: LabelSet | None, faults: Faults
+    path: Path,
+    words: list[str],
+    row_numbers: list[int],
+    labels: LabelSet | None,
+    numbers: LabelSet | None,
+    faults: Faults,
 ) -> tuple[LabelSet, dict[str, int]]:
-    """The label set, and the position of every word of the column emotion: a number or a name.
-
-    Numbers are the challenge's own, unless the user's set has other labels than these: then they are positions in it,
-    where they are no labels of it themselves.
-    """
+    """The label set, and the position of every word of the column emotion: a number or a name."""
     first: dict[str, str] = {}
-    for word, number in zip(words, numbers, strict=True):
+    for word, number in zip(words, row_numbers, strict=True):
         first.setdefault(word, f"{path}: row {number}")
-    numbering = labels if labels is not None and any(label not in FER7 for label in labels) else FER7
+    numbering = _numbering(path, first, labels, numbers)
     known: dict[str, str] = {}
     for word, place in first.items():
         if word.isdecimal() and word not in numbering and numbered_label(word, numbering) is None:
-            faults.add("wrong emotion", place, f"0 to {len(numbering) - 1} or a name", repr(word))
+            hint = f"; or {SAID_BY}" if labels is None and path.name not in WITH_USAGE else ""
+            expected = f"0 to {len(numbering) - 1} or a name{hint}"
+            faults.add("wrong emotion", place, expected, repr(word))
         else:
             known[word] = place
-    return match_words(known, labels or FER7, numbering, faults)
+    return match_words(known, labels or numbering, numbering, faults)
+
+
+def _numbering(path: Path, words: Iterable[str], labels: LabelSet | None, numbers: LabelSet | None) -> LabelSet:
+    """What numbers are positions in: the challenge's own labels, unless the user's set has others than these.
+
+    `numbers` come in where they are more than the challenge's, and so are the file's: then it is not the challenge's.
+    """
+    if labels is not None:
+        return labels if any(label not in FER7 for label in labels) else FER7
+    more = numbers is not None and len(numbers) > len(FER7) and path.name not in WITH_USAGE
+    return (counted_in(path, words, numbers) if more else None) or FER7

@@ -55,7 +55,8 @@ def read_data(
     split: one split alone; "train", "val" and "test" find Training, PublicTest and PrivateTest too.
     labels: a known label set or your own, which must have every class that occurs. `Samples.restrict` drops classes.
     numbers: emotions that numbers in place of class names are positions in, where no `labels` are named, the data does
-    not say what they mean and there are as many. FER-2013's own files have the challenge's numbers.
+    not say what they mean and there are as many. FER-2013's own files have the challenge's numbers;
+    a CSV of pixels with more numbers than these, and another name, is none of them.
     label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces. A pack has its own.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
     one_class: a single class is enough; without it that is a fault, unless `labels` are given.
@@ -118,7 +119,7 @@ def _read(
     if label_rule is not None and chosen not in _WITH_VOTES:
         raise DataError(f"label rule {label_rule!r} needs votes", str(path), "fer2013.csv or .npy with votes", chosen)
     if chosen == "fer2013":
-        return read_fer2013(path, labels, label_rule, faults)
+        return read_fer2013(path, labels, numbers, label_rule, faults)
     if chosen == "npy":
         return read_arrays(path, labels, numbers, label_rule, faults)
     if chosen == "csv":

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import csv
-import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_classes, match_words
+from facemotion.data.classes import counted_in, match_classes, match_words
 from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, numbered_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
 from facemotion.labels import LabelSet
-
-log = logging.getLogger(__name__)
 
 _LABEL = ("label", "emotion", "class", "expression", "target")
 _SPLIT = ("split", "usage", "subset", "set", "partition")
@@ -56,7 +52,7 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
     spellings: dict[str, str] = {}
     for number, row in zip(at_rows, rows, strict=True):
         spellings.setdefault(row[label_at], f"{source}: row {number}")
-    numbering = labels or _numbering(source, spellings, numbers)
+    numbering = labels or counted_in(source, spellings, numbers)
     if numbering is None:  # nothing says what numbers would mean
         label_set, position = match_classes(spellings, None, faults)
     else:
@@ -76,16 +72,6 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
         str(source),
         columns={names[at]: np.array([row[at] for row in kept], np.str_) for at in spare},
     )
-
-
-def _numbering(source: Path, words: Iterable[str], numbers: LabelSet | None) -> LabelSet | None:
-    """`numbers`, where all words are positions in it, the last one among them."""
-    positions = [str(at) for at in range(len(numbers or ()))]
-    written = {word.lstrip("0") or "0" for word in words}
-    if numbers is None or not written <= set(positions) or positions[-1] not in written:
-        return None
-    log.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
-    return numbers
 
 
 def _position(names: list[str], wanted: tuple[str, ...], source: Path, kind: str) -> int:
