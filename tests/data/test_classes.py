@@ -11,6 +11,7 @@ from PIL import Image
 from small_sets import Drawn
 
 from facemotion import DataError, LabelSet, Recipe, read_data
+from facemotion.cli.main import _run
 from facemotion.evaluation.reading import read_faces
 from facemotion.training.setup import read_samples
 
@@ -103,7 +104,7 @@ def test_numbers_are_positions_in_the_emotions_of_a_recipe_or_of_weights(
 
 def test_numbers_that_are_more_or_fewer_than_the_emotions_are_not_taken_for_them(drawn: Drawn, tmp_path: Path) -> None:
     table = write_table(drawn, tmp_path)
-    with pytest.raises(DataError, match="unknown class '0'"):
+    with pytest.raises(DataError, match=r"row 2: nothing says.* all of 0 to 7 for neutral, .*, or labels=.*, got '0'"):
         read_data(table, numbers="ferplus8")
     pair = read_data(write_pair(drawn, tmp_path), format="npy", numbers="ferplus8")
     assert pair.labels == LabelSet.named("fer7")
@@ -112,6 +113,22 @@ def test_numbers_that_are_more_or_fewer_than_the_emotions_are_not_taken_for_them
     )
     said = read_data(tmp_path, format="npy", numbers=OTHER_ORDER)
     assert said.labels.labels[:2] == ("sad", "happy")
+
+
+def test_a_table_of_numbers_without_the_last_one_says_what_to_do_and_that_works(drawn: Drawn, tmp_path: Path) -> None:
+    few = drawn.targets < 6
+    part = Drawn(drawn.images[few], drawn.targets[few], [])
+    table = write_table(part, tmp_path)
+    for numbers in (None, "fer7"):
+        with pytest.raises(
+            DataError, match=r"nothing says what a number means: .*labels=\[...\].*data prepare --labels"
+        ):
+            read_data(table, numbers=numbers)
+    np.testing.assert_array_equal(read_data(table, labels="fer7").targets, part.targets)
+    command = ["data", "prepare", str(table), str(tmp_path / "prepared"), "--labels", "fer7"]
+    assert _run(command) == 0
+    prepared = read_samples(tmp_path / "prepared", Recipe(labels="fer7"))
+    assert prepared.counts() == read_data(table, labels="fer7").counts()
 
 
 def write_pixels(drawn: Drawn, path: Path, targets: np.ndarray) -> Path:
