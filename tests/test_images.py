@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 
@@ -313,6 +315,37 @@ def test_a_header_tells_whether_there_is_colour_and_what_is_no_picture(small: np
         (tmp_path / "b.png").write_bytes(content)
         with pytest.raises(ImageError, match=message):
             image_info(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.gif", "a.tif"])
+def test_of_a_large_file_no_more_is_read_than_its_header(
+    astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    Image.fromarray(astronaut).resize((1600, 1600)).save(path)
+    read: list[int] = []
+
+    class Counted(io.FileIO):
+        def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+            read.append(super().readinto(buffer) or 0)
+            return read[-1]
+
+    monkeypatch.setattr(Path, "open", lambda self, mode: io.BufferedReader(Counted(self)))
+    assert image_info(path)[:2] == (1600, 1600)
+    assert 0 < sum(read) <= 1 << 16 < path.stat().st_size
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="pipes and files without end are Unix things")
+def test_a_header_of_a_pipe_is_read_and_a_device_without_end_refused(small: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(small).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    writer.start()
+    assert image_info(tmp_path / "pipe") == (small.shape[1], small.shape[0], False)
+    writer.join()
+    with pytest.raises(ImageError, match="the file is too large"):
+        image_info("/dev/zero")
 
 
 def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None:

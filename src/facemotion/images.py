@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -76,7 +78,7 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
         return _decode(source, max_megapixels, place=None)
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     data = _read_bytes(source, place, max_megapixels)
-    with _open(data, place) as image:
+    with _open(io.BytesIO(data), place) as image:
         if image.format in _JPEGS:
             _check_scans(data, image, place)
         # the file is let go as soon as its pixels are there
@@ -86,8 +88,7 @@ def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> P
 
 def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
     """Width, height (as shown upright) and whether it is grey, from a picture's header; its pixels are not read."""
-    place = os.fspath(path)
-    with _open(_read_bytes(path, place, None), place) as image:
+    with _header_of(path) as image:
         # a TIFF's header, since Pillow's size of one is turned already or not, as its version likes
         width, height = (image.tag_v2[tag] for tag in _TIFF_SIZE) if isinstance(image, TiffImageFile) else image.size
         if width != height and orientation_of(image) in (5, 6, 7, 8):
@@ -98,7 +99,7 @@ def image_info(path: str | os.PathLike[str]) -> tuple[int, int, bool]:
 def picture_comment(path: str | os.PathLike[str]) -> str:
     """What a JPEG or a PNG says beside its pixels; nothing where it is no picture."""
     try:
-        with _open(_read_bytes(path, os.fspath(path), None), None) as image:
+        with _header_of(path) as image:
             said = image.info.get("comment", image.info.get("Comment", ""))
     except ImageError:
         return ""
@@ -171,14 +172,31 @@ def _converted(array: Pixels, how: str) -> Pixels:
     return rgb
 
 
-def _open(data: bytes, place: str | None) -> Image.Image:
-    """The picture in these bytes with its header read."""
-    if not data:
-        raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes")
+@contextmanager
+def _header_of(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The picture in a file with its header read, and no more of the file than Pillow takes for that."""
+    place = os.fspath(path)
+    with _opened(place) as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or not 0 < about.st_size <= _most_bytes(None):
+            # read as far as is allowed: devices and pipes do not say how much they have
+            file = io.BytesIO(_read_file(file, place, None))
+        with _open(file, place) as image:
+            yield image
+
+
+def _open(file: BinaryIO, place: str | None) -> Image.Image:
+    """The picture in this file with its header read."""
     try:
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+        return Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError:
-        raise ImageError("not a picture", place, expected=_READABLE, got=_describe(data)) from None
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes") from None
+        file.seek(0)
+        start = file.read(12)
+        got = _known_kind(start) or f"{size} bytes that begin with {start[:8]!r}"
+        raise ImageError("not a picture", place, expected=_READABLE, got=got) from None
     except Image.DecompressionBombError as error:
         remedy = "a picture that Pillow lets through: raise PIL.Image.MAX_IMAGE_PIXELS as well as max_megapixels"
         raise ImageError("the picture is too large", place, remedy, _reason(error)) from error
@@ -186,22 +204,37 @@ def _open(data: bytes, place: str | None) -> Image.Image:
         raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
 
 
+def _opened(place: str) -> BinaryIO:
+    try:
+        return Path(place).open("rb")
+    except FileNotFoundError:
+        raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", place) from None
+    except IsADirectoryError:
+        raise ImageError("this is a folder", place, expected=_READABLE) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ImageError("the file can't be opened", place, got=_reason(error)) from error
+
+
+def _read_file(file: BinaryIO, place: str, max_megapixels: float | None) -> bytes:
+    most = _most_bytes(max_megapixels)
+    try:
+        data = file.read(most + 1)
+    except OSError as error:
+        raise ImageError("the file can't be read", place, got=_reason(error)) from error
+    if len(data) > most:
+        got = _known_kind(data) or "more"
+        raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", got)
+    return data
+
+
+def _most_bytes(max_megapixels: float | None) -> int:
+    return round(max(max_megapixels or 0, MAX_MEGAPIXELS) * 1e6 * _BYTES_A_PIXEL)
+
+
 def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) -> bytes:
     if place is not None:
-        most = round(max(max_megapixels or 0, MAX_MEGAPIXELS) * 1e6 * _BYTES_A_PIXEL)
-        try:
-            with Path(place).open("rb") as file:
-                data = file.read(most + 1)
-        except FileNotFoundError:
-            raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", place) from None
-        except IsADirectoryError:
-            raise ImageError("this is a folder", place, expected=_READABLE) from None
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            raise ImageError("the file can't be opened", place, got=_reason(error)) from error
-        if len(data) > most:
-            got = _known_kind(data) or "more"
-            raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", got)
-        return data
+        with _opened(place) as file:
+            return _read_file(file, place, max_megapixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
@@ -241,10 +274,6 @@ def _decode(image: Image.Image, max_megapixels: float | None, place: str | None)
         raise ImageError(error.what, place, error.expected, error.got) from None
     except Exception as error:  # Pillow's decoders raise whatever damaged pixels make them stumble over
         raise ImageError("the picture is damaged", place, f"{size} pixels", _reason(error)) from error
-
-
-def _describe(data: bytes) -> str:
-    return _known_kind(data) or f"{len(data)} bytes that begin with {data[:8]!r}"
 
 
 def _known_kind(data: bytes) -> str | None:
