@@ -194,6 +194,14 @@ def test_pushing_offline_is_a_download_error(
         recognizer.push_to_hub("me/faces")
 
 
+def test_pushing_to_a_name_that_the_hub_forbids_says_so(recognizer: EmotionRecognizer, hub: Hub) -> None:
+    with pytest.raises(
+        DownloadError, match="a/b/c of the hub can't be written: no repository of the hub can be called"
+    ):
+        recognizer.push_to_hub("a/b/c")
+    assert hub.requests == []
+
+
 def test_export(recognizer: EmotionRecognizer, tmp_path: Path) -> None:
     assert recognizer.export(tmp_path / "net.onnx") <= 1e-3
     assert onnxruntime.InferenceSession(tmp_path / "net.onnx").get_outputs()[0].shape[1] == 7

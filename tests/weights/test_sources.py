@@ -167,6 +167,21 @@ def test_names_that_nothing_answers_to(stand_in: Catalogue) -> None:
             resolve(name)
 
 
+@pytest.mark.parametrize("name", ["a/b/c", "my weights/x", "-a/b", "a/b@", "https://huggingface.co/a/b", "a/b..c"])
+def test_a_name_that_is_no_folder_s_here_and_can_be_none_of_the_hub(hub: Hub, name: str) -> None:
+    with pytest.raises(WeightsError, match=r"no such folder: .* nor can the hub have it: its names are owner/repo"):
+        resolve(name)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("name", ["a--b/c", "a/b.git", "a/b-", "b\u00e4r/b"])
+def test_a_name_that_the_hub_forbids_is_no_trouble_of_the_network(hub: Hub, name: str) -> None:
+    with pytest.raises(DownloadError, match="no repository of the hub can be called so") as caught:
+        resolve(name)
+    assert "try again" not in str(caught.value)
+    assert hub.requests == []
+
+
 def test_a_folder_wins_over_a_repository(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder_of(tmp_path / "somebody" / "faces")
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
+    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -125,6 +126,8 @@ def _reason(error: Exception, cache_dir: str | Path | None, doing: str) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
         causes.append(cast(Exception, cause))
+    if isinstance(error, HFValidationError):  # found before the hub is asked
+        return f"no repository of the hub can be called so. {str(error).rstrip('.')}"
     absent = isinstance(error, LocalEntryNotFoundError)
     if (
         is_offline()
