@@ -16,7 +16,7 @@ from training_patterns import LABELS, patterns
 from facemotion import EmotionRecognizer, Evaluator, Samples, read_data
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
-from facemotion.errors import DataError, UnknownNameError, WeightsError
+from facemotion.errors import DataError, FacemotionError, UnknownNameError, WeightsError
 from facemotion.evaluation.figures import figures_of
 from facemotion.inputs import InputSpec
 
@@ -173,6 +173,15 @@ def test_a_network_that_gives_nan_is_no_network(stripes: Samples) -> None:
     broken = EmotionRecognizer(Classifier(net, config, device="cpu"))
     with pytest.raises(WeightsError, match="the network gives no numbers"):
         Evaluator(broken).evaluate(stripes)
+
+
+def test_ten_crops_for_a_network_of_the_largest_crops_are_refused_with_what_to_do(fer: Samples) -> None:
+    config = plan_network("fast", "fer7", InputSpec(size=940))
+    evaluator = Evaluator(EmotionRecognizer(Classifier(build_network(config).eval(), config, device="cpu")))
+    face = fer.select("PrivateTest").subset([0])
+    with pytest.raises(FacemotionError, match=r"makes faces of 1025 pixels for a network of 940.*: take flip"):
+        evaluator.evaluate(face, tta="ten-crop")
+    assert evaluator.evaluate(face, tta="flip").count == 1
 
 
 def test_progress_and_speed_go_elsewhere(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from facemotion.errors import UnknownNameError
+from facemotion.errors import FacemotionError, UnknownNameError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,12 +47,12 @@ def probabilities_of(
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
     spec = classifier.config.input
-    side = round(spec.size * 12 / 11) if tta == "ten-crop" else spec.size
+    larger = _for_ten_crops(spec) if tta == "ten-crop" else spec
     result = np.empty((count, len(classifier.labels)), np.float64)
     started = time.monotonic()
     for start in range(0, count, batch_size):
         indices = np.arange(start, min(start + batch_size, count))
-        views = _views(cut(replace(spec, size=side), indices), spec.size, tta)
+        views = _views(cut(larger, indices), spec.size, tta)
         shown = [classifier.probabilities(view, batch_size).astype(np.float64) for view in views]
         result[indices] = np.mean(shown, axis=0)
         if progress is not None:
@@ -62,6 +62,16 @@ def probabilities_of(
     # float32 rows sum to 1 but for rounding
     result /= result.sum(axis=1, keepdims=True)
     return result
+
+
+def _for_ten_crops(spec: InputSpec) -> InputSpec:
+    """What the ten crops are cut out of."""
+    side = round(spec.size * 12 / 11)
+    try:
+        return replace(spec, size=side)
+    except ValueError as error:
+        what = f"ten-crop makes faces of {side} pixels for a network of {spec.size}, more than can be cut out"
+        raise FacemotionError(f"{what}: take flip, or no test-time augmentation") from error
 
 
 def _views(faces: Pixels, size: int, tta: Tta | None) -> list[Pixels]:
