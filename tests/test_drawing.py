@@ -176,3 +176,12 @@ def test_a_caption_stands_in_the_lower_left_corner(astronaut: np.ndarray) -> Non
     assert changed[:, 0].min() > 512 * 0.9
     assert changed[:, 1].max() < 512 / 4
     assert np.array_equal(caption(np.zeros((3, 3, 3), np.uint8), "25 fps"), np.zeros((3, 3, 3)))
+
+
+def test_a_caption_on_grey_is_that_on_the_same_in_colour(astronaut: np.ndarray) -> None:
+    grey = astronaut[..., 1]
+    before = grey.copy()
+    in_colour = caption(np.repeat(grey[..., None], 3, axis=2), "25 fps")
+    for form in (grey, grey[..., None]):
+        assert np.array_equal(caption(form, "25 fps"), in_colour)
+    assert np.array_equal(grey, before)

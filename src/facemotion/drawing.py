@@ -75,8 +75,8 @@ def mirror(image: Pixels, faces: Sequence[FaceEmotion]) -> tuple[Pixels, list[Fa
 
 
 def caption(image: Pixels, text: str) -> Pixels:
-    """A copy of the image with a line of text in the lower left corner."""
-    canvas = image.copy()
+    """A copy of an RGB or grey image, in RGB, with a line of text in the lower left corner."""
+    canvas = read_image(image).copy()
     mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
     if mask is not None:
         y = canvas.shape[0] - mask.shape[0]
