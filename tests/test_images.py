@@ -235,6 +235,19 @@ def test_a_clip_is_told_where_clips_go(tmp_path: Path, start: bytes) -> None:
         read_image(start + bytes(40))
 
 
+@pytest.mark.parametrize(
+    "suffix", ["mp4", "mov", "3gp", "avi", "mkv", "webm", "ogv", "flv", "mpg", "vob", "ts", "m2ts", "wmv"]
+)
+def test_the_bytes_of_a_clip_of_any_kind_are_told_where_clips_go(tmp_path: Path, ffmpeg: str, suffix: str) -> None:
+    clip = tmp_path / f"party.{suffix}"
+    # as cameras write a .m2ts: four bytes stand before each packet
+    form = ["-mpegts_m2ts_mode", "1"] if suffix == "m2ts" else []
+    drawn = ["-f", "lavfi", "-i", "testsrc=size=176x144:duration=0.2"]
+    subprocess.run([ffmpeg, "-v", "error", *drawn, *form, clip], check=True)
+    with pytest.raises(ImageError, match=r"got a clip; clips are for `facemotion video` and stream\(\)"):
+        read_image(clip.read_bytes())
+
+
 def test_a_large_clip_is_told_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_MEGAPIXELS", 0.001)
     (tmp_path / "party.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(9000))

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
+from facemotion.containers import BEGINNING, is_container
 from facemotion.errors import ImageError
 from facemotion.upright import orientation_of, upright_rgb
 
@@ -61,7 +62,6 @@ _TIFF_SIZE = (0x0100, 0x0101)
 
 # of files in boxes, as MP4 and MOV are, those that are pictures say so
 _BOXED_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
-_MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
 def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> Pixels:
@@ -194,7 +194,7 @@ def _open(file: BinaryIO, place: str | None) -> Image.Image:
         if not size:
             raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes") from None
         file.seek(0)
-        start = file.read(12)
+        start = file.read(BEGINNING)
         got = _known_kind(start) or f"{size} bytes that begin with {start[:8]!r}"
         raise ImageError("not a picture", place, expected=_READABLE, got=got) from None
     except Image.DecompressionBombError as error:
@@ -280,7 +280,7 @@ def _known_kind(data: bytes) -> str | None:
     """What a file is that is none of the pictures that are read, and what to do with it."""
     if data[4:8] == b"ftyp" and data[8:12] in _BOXED_PICTURES:
         return f"a {data[8:12].decode().strip().upper()} picture; save it as JPEG or PNG first"
-    if data[4:8] == b"ftyp" or data[8:12] == b"AVI " or data.startswith(_MATROSKA):
+    if is_container(data):
         return "a clip; clips are for `facemotion video` and stream()"
     return None
 

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from facemotion.containers import BEGINNING, EBML, counts_no_pictures
 from facemotion.errors import VideoError
 from facemotion.video.mp4 import shown_seconds
 
 logger = logging.getLogger(__name__)
 
-# EBML, the form of Matroska and WebM: a header and one segment that holds everything
-_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-# containers that count no pictures: OpenCV makes their number of the length of the longest stream, which may be sound.
-# Flash, Ogg, MPEG's program stream; and MPEG's transport stream by the first byte of each packet
-_BEGINNINGS = (_EBML, b"FLV", b"OggS", b"\x00\x00\x01\xba")
-_SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))
+# of a Matroska or WebM file, behind its header: it holds everything
+_SEGMENT = b"\x18\x53\x80\x67"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +57,16 @@ def _is_guessed(path: str) -> bool:
     """Whether a file is of a kind whose number of pictures is a guess."""
     try:
         with Path(path).open("rb") as file:
-            begin = file.read(400)
+            return counts_no_pictures(file.read(BEGINNING))
     except OSError:
         return False
-    for first, size in _PACKETS:
-        if len(begin) > first + size and begin[first] == begin[first + size] == _SYNC:
-            return True
-    return begin.startswith(_BEGINNINGS)
 
 
 def _lacks_its_end(path: str) -> bool | None:
     """Whether a Matroska or WebM file is shorter than it says; None where it does not say, and of other files."""
     try:
         with Path(path).open("rb") as file:
-            if file.read(4) != _EBML:
+            if file.read(4) != EBML:
                 return None
             file.seek(_size(file) or 0, os.SEEK_CUR)
             if file.read(4) != _SEGMENT:
