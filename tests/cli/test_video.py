@@ -19,6 +19,7 @@ from facemotion import Box, EmotionRecognizer
 from facemotion.cli.main import _run
 from facemotion.crops import cut
 from facemotion.video.frames import clip_info, read_frames
+from facemotion.video.writing import SLOWEST
 
 Captured = pytest.CaptureFixture[str]
 SECONDS = 1.6
@@ -98,6 +99,19 @@ def test_the_annotated_clip_has_the_size_the_rate_and_the_length(
     assert changed[round(place.y1) - 30 : round(place.y2) + 30, round(place.x1) - 30 : round(place.x2) + 30].sum() > 200
     assert changed[-80:].sum() == 0
     assert [each.name for each in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_frame_in_half_an_hour_is_annotated_at_the_slowest_rate_of_an_mp4(
+    weights: Path, astronaut_path: Path, ffmpeg: str, tmp_path: Path
+) -> None:
+    slow, out = tmp_path / "slow.mov", tmp_path / "out.mp4"
+    shots = ["-framerate", "1/1800", "-loop", "1", "-i", astronaut_path, "-frames:v", "3", "-c:v", "mjpeg"]
+    subprocess.run([ffmpeg, "-v", "error", *shots, slow], check=True)
+    assert 0 < clip_info(slow).fps < SLOWEST
+    assert run(slow, "--weights", weights, "--annotate", out) == 0
+    assert clip_info(out).fps == pytest.approx(SLOWEST)
+    times = [frame.time for frame in read_frames(out)]
+    assert times[-1] == pytest.approx(2 * 1800, abs=0.5 / SLOWEST), "it lasts as long as its source"
 
 
 def test_every_third_frame_and_its_crops(

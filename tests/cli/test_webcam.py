@@ -19,7 +19,8 @@ from screen import Screen, open_screen
 
 from facemotion import EmotionRecognizer
 from facemotion.drawing import label_colour
-from facemotion.video.frames import read_frames
+from facemotion.video.frames import clip_info, read_frames
+from facemotion.video.writing import SLOWEST
 
 PRIVATE = "nothing is sent: the pictures stay on this machine."
 
@@ -65,6 +66,17 @@ def test_headless_writes_what_is_asked_for_and_says_so(clip: Path, weights: Path
     # as long as it took, whatever frames a slow machine left out
     assert frames[-1].time == pytest.approx(times[-1] - times[0], abs=0.05)
     assert frames[-1].image.shape == (480, 640, 3)
+
+
+def test_a_frame_in_half_an_hour_is_recorded(weights: Path, astronaut_path: Path, ffmpeg: str, tmp_path: Path) -> None:
+    """Of one frame, since it is played at its own pace."""
+    slow, film = tmp_path / "slow.mov", tmp_path / "a.mp4"
+    shot = ["-framerate", "1/1800", "-i", astronaut_path, "-c:v", "mjpeg"]
+    subprocess.run([ffmpeg, "-v", "error", *shot, slow], check=True)
+    assert 0 < clip_info(slow).fps < SLOWEST
+    done = webcam("--weights", weights, "--source", slow, "--headless", "--record", film)
+    assert done.returncode == 0, done.stderr
+    assert len(list(read_frames(film))) == 1
 
 
 def test_without_a_camera_one_line_says_which_were_tried(weights: Path, tmp_path: Path) -> None:

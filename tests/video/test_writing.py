@@ -12,7 +12,7 @@ from test_frames import SIZE, indices, picture, write
 from facemotion import VideoError
 from facemotion.opencv import cv2
 from facemotion.video.frames import clip_info, read_frames
-from facemotion.video.writing import ClipWriter
+from facemotion.video.writing import SLOWEST, ClipWriter
 
 
 @pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 12.5, 60.0, 13.736263736263735, 830 / 7, 72.123, 239.853, 900.0])
@@ -28,17 +28,18 @@ def test_what_is_written_has_the_size_the_rate_and_the_length(tmp_path: Path, fp
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.mp4"]
 
 
-@pytest.mark.parametrize("fps", [0.0333, 0.007])
+@pytest.mark.parametrize("fps", [0.0333, 0.007, 0.0026, SLOWEST])
 def test_a_clip_of_few_frames_lasts_as_long_as_its_source(tmp_path: Path, fps: float) -> None:
     with ClipWriter(tmp_path / "a.mp4", fps) as writer:
         for index in range(40):
             writer.write(picture(index), index / fps)
     frames = list(read_frames(tmp_path / "a.mp4"))
     assert frames[-1].time == pytest.approx(39 / fps, abs=0.6 / fps)
+    assert len(frames) <= 48, "and is no larger than its rate asks for"
     assert len(list((tmp_path).iterdir())) == 1
 
 
-@pytest.mark.parametrize("fps", [0, -1.0, float("nan"), float("inf"), 1e6])
+@pytest.mark.parametrize("fps", [0, -1.0, 0.0012, float("nan"), float("inf"), 1e6])
 def test_a_rate_that_no_clip_can_have_is_refused(tmp_path: Path, fps: float) -> None:
     with pytest.raises(ValueError, match=r"^fps: expected up to 65535 frames a second"):
         ClipWriter(tmp_path / "a.mp4", fps)

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 # seconds: a clip of two frames can say that years lie between them
 _LONGEST_GAP = 3600.0
-# frames a second: fewer have no room in an MP4
-SLOWEST = 0.001
+# frames a second: OpenCV rounds to thousandths, and takes a single one for none
+SLOWEST = 0.002
 # pixels: MPEG-4 has 13 bits for each side
 _LONGEST_SIDE = 8191
 # MPEG-4 keeps a rate as a fraction of numbers up to this one
@@ -168,7 +168,7 @@ def _rate_of_mp4(fps: float) -> float:
     base = 1
     while abs(_rounded(fps * base) / base - fps) > 0.001 and _rounded(fps * base * 10) <= _LARGEST_NUMBER:
         base *= 10
-    return max(_rounded(fps * base), 1) / base
+    return _rounded(fps * base) / base
 
 
 def _rounded(number: float) -> int:
