@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,57 @@ def test_sound_ends_where_the_work_breaks_off(tmp_path: Path, ffmpeg: str, every
                 break
     lengths = [float(each["duration"]) for each in streams(tmp_path / "c.mp4")]
     assert lengths == pytest.approx([2.08, 2.08] if every == 1 else [8.0, 8.0], abs=0.15)
+
+
+SOUNDS = {"mkv": "aac", "webm": "libopus", "flv": "aac", "ts": "aac", "mpg": "mp2", "ogv": "libvorbis", "mp4": "aac"}
+
+
+@pytest.fixture(params=SOUNDS)
+def longer_sound(tmp_path: Path, ffmpeg: str, request: pytest.FixtureRequest) -> Path:
+    """A clip of 4 seconds with sound of 8. But for MP4 nothing in it tells how many frames there are."""
+    source = tmp_path / f"long.{request.param}"
+    pictures = ["-f", "lavfi", "-i", "testsrc=size=176x144:rate=25:duration=4"]
+    tone = ["-f", "lavfi", "-i", "sine=440:duration=8:sample_rate=44100"]
+    kinds = ["-map", "0:v", "-map", "1:a", "-c:a", SOUNDS[request.param]]
+    subprocess.run([ffmpeg, "-v", "error", *pictures, *tone, *kinds, source], check=True)
+    return source
+
+
+def test_sound_that_outlasts_the_pictures_still_does(tmp_path: Path, longer_sound: Path) -> None:
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=longer_sound) as writer:
+        for frame in read_frames(longer_sound):
+            writer.write(frame.image, frame.time)
+    assert [float(each["duration"]) for each in streams(tmp_path / "c.mp4")] == pytest.approx([4.0, 8.0], abs=0.15)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_longer_sound_too_ends_where_the_work_breaks_off(tmp_path: Path, longer_sound: Path, interrupted: bool) -> None:
+    with suppress(KeyboardInterrupt), ClipWriter(tmp_path / "c.mp4", 25, sound_of=longer_sound) as writer:
+        for frame in read_frames(longer_sound):
+            writer.write(frame.image, frame.time)
+            if frame.time > 2:
+                if interrupted:
+                    raise KeyboardInterrupt
+                break
+    assert [float(each["duration"]) for each in streams(tmp_path / "c.mp4")] == pytest.approx([2.08, 2.08], abs=0.15)
+
+
+def test_without_ffprobe_sound_is_kept_and_a_line_says_what_is_not_known(
+    tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "long.mp4"
+    drawn = ["-f", "lavfi", "-i", "testsrc=size=176x144:rate=25:duration=1", "-f", "lavfi", "-i", "sine=duration=1"]
+    subprocess.run([ffmpeg, "-v", "error", *drawn, source], check=True)
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "ffmpeg").symlink_to(ffmpeg)
+    with monkeypatch.context() as changed:
+        changed.setenv("PATH", str(tmp_path / "programs"))
+        with ClipWriter(tmp_path / "c.mp4", 25, sound_of=source) as writer:
+            for frame in read_frames(source):
+                writer.write(frame.image, frame.time)
+    [record] = caplog.records
+    assert "c.mp4: its sound may be early, or end with the pictures: the program ffprobe" in record.message
+    assert [each["codec_type"] for each in streams(tmp_path / "c.mp4")] == ["video", "audio"]
 
 
 def test_pictures_are_kept_where_the_joining_is_interrupted(

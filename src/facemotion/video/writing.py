@@ -53,11 +53,13 @@ class ClipWriter:
         self._written = self._given = 0
         self._left_out = 0.0
         self._last: Pixels | None = None
+        self._broken_off = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._broken_off = kind is not None
         self.close()
 
     def write(self, image: Pixels, time: float) -> None:
@@ -133,6 +135,9 @@ class ClipWriter:
         if ffmpeg is None:
             logger.warning("%s has no sound: the program ffmpeg, which would keep it, is not installed", self.path)
             return
+        if shutil.which("ffprobe") is None:
+            missing = "the program ffprobe, which comes with ffmpeg, is not installed"
+            logger.warning("%s: its sound may be early, or end with the pictures: %s", self.path, missing)
         joined = self.path.with_name(f".{short_name(self.path.stem)}.sound.mp4")
         late, said = _pictures_come_late(source), ""
         inputs = ["-itsoffset", f"{late:.3f}", "-i", as_ffmpeg_takes_it(self._part), "-i", source]
@@ -154,11 +159,17 @@ class ClipWriter:
 
     def _stopped_early(self, source: str) -> bool:
         """Whether the source goes on after the last frame: its sound would, too."""
+        if self._broken_off:
+            return True
         try:
             info = clip_info(source)
         except VideoError:
             return False
-        return self._given < info.least_frames and self._written / self._fps < info.least_frames / info.fps
+        seconds = self._written / self._fps
+        if self._given >= info.least_frames or seconds >= info.least_frames / info.fps:
+            return False
+        # of a clip that does not count its frames these were made of the length of its sound
+        return seconds < _last_picture(source) * 0.95 - 1 / info.fps
 
 
 def _rate_of_mp4(fps: float) -> float:
@@ -176,11 +187,26 @@ def _rounded(number: float) -> int:
 
 
 def _pictures_come_late(source: str) -> float:
-    """How many seconds a clip's sound goes before its pictures begin; 0 where ffprobe, of ffmpeg, can't tell."""
-    asked = "stream=start_time:format=start_time"
+    """How many seconds a clip's sound goes before its pictures begin; 0 where nobody can tell."""
+    told = _told_by_ffprobe(source, "stream=start_time:format=start_time")
+    try:
+        return max(float(told["streams"][0]["start_time"]) - float(told["format"]["start_time"]), 0.0)
+    except (ValueError, LookupError):
+        return 0.0
+
+
+def _last_picture(source: str) -> float:
+    """How many seconds after a clip's first picture its last one comes; without end where nobody can tell."""
+    packets = _told_by_ffprobe(source, "packet=pts_time").get("packets", [])
+    times = [float(packet["pts_time"]) for packet in packets if "pts_time" in packet]
+    return max(times) - min(times) if times else math.inf
+
+
+def _told_by_ffprobe(source: str, asked: str) -> dict[str, Any]:
+    """What the program ffprobe tells of a clip and its pictures; nothing where it can't."""
     command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", asked, "-of", "json", source]
     try:
-        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        return max(float(told["streams"][0]["start_time"]) - float(told["format"]["start_time"]), 0.0)
-    except (OSError, subprocess.CalledProcessError, ValueError, LookupError):
-        return 0.0
+        told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return {}
+    return told
