@@ -1,4 +1,4 @@
-"""Names of files: those that we write, made of what others chose, and the ~ that people write for a home."""
+"""Names of files: those that we write, made of what others chose, and what people write: ~ for a home, and patterns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
 _MOST_BYTES = 180
+_SIGNS = "*?["
 
 
 def safe_name(name: str) -> str:
@@ -28,3 +29,30 @@ def short_name(name: str) -> str:
     while len(os.fsencode(name)) > _MOST_BYTES:
         name = name[:-1]
     return name
+
+
+def is_pattern(name: str | os.PathLike[str]) -> bool:
+    """Whether a name, of nothing that is there, stands for several."""
+    return any(sign in os.fspath(name) for sign in _SIGNS)
+
+
+def find_pattern(pattern: Path) -> tuple[list[Path], list[OSError]]:
+    """What a pattern names, in order; and why places could not be searched, which `glob` passes over in silence."""
+    top, parts = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
+    refused: dict[Path, OSError] = {}
+    for at, part in enumerate(parts):
+        if not is_pattern(Path(*parts[: at + 1])):
+            continue
+        # ** looks into all that it stands for, whatever else into what stands before it
+        searched = Path(*parts[: at + 1] if part == "**" else parts[:at])
+        for folder in top.glob(f"{searched}/") if searched.parts else [top]:
+            try:
+                if is_pattern(part):
+                    os.scandir(folder).close()
+                else:
+                    (folder / part).stat()
+            except FileNotFoundError:  # this folder has none
+                pass
+            except OSError as error:
+                refused.setdefault(folder, error)
+    return sorted(top.glob(str(Path(*parts)))), [refused[folder] for folder in sorted(refused)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from locked_folders import locked
 from PIL import Image
 
 from facemotion import EmotionRecognizer
@@ -238,6 +239,23 @@ def test_what_can_t_be_searched_is_reported_and_the_rest_is_done(photos: Path) -
     assert str(faults[0]).startswith(f"{deep / 'xxx'}")
     assert str(faults[0]).endswith("it can't be opened: got File name too long")
     assert str(faults[1]).startswith(f"{photos / 'round.jpg'}: it can't be opened: got ")
+
+
+@pytest.mark.parametrize("given", ["**/*.jpg", "*/*/*.jpg", "**", "**/b.jpg", "*/locked/b.jpg", "below/locked/*"])
+def test_a_pattern_reports_what_it_can_t_search_and_finds_the_rest(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    (photos / "below" / "open").mkdir()
+    shutil.copy(photos / "a.jpg", photos / "below" / "open" / "b.jpg")
+    monkeypatch.chdir(photos)
+    with locked(Path("below", "locked")):
+        pictures, faults = find_pictures([given, "empty.png"], [])
+    found = [picture.path for picture in pictures]
+    assert (Path("below", "open", "b.jpg") in found) == ("locked" not in given)
+    assert Path("empty.png") in found
+    [fault] = faults
+    assert str(fault).startswith(str(Path("below", "locked")))
+    assert str(fault).endswith("it can't be opened: got Permission denied")
 
 
 def test_hidden_and_linked_folders_are_not_entered(photos: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shutil
 from contextlib import nullcontext
@@ -50,6 +51,24 @@ def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> N
     finally:
         (faces / "list.txt").unlink()
         (faces / "one.parquet").unlink()
+
+
+@pytest.mark.parametrize("pattern", ["**/*.png", "*/*.png"])
+def test_a_pattern_that_can_t_search_a_folder_is_refused(
+    faces: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    shutil.copytree(faces / "1", tmp_path / "photos" / "1")
+    (tmp_path / "photos" / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str | Path) -> object:  # the tests may run as root, who may read everything
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"locked: it can't be read: got Permission denied"):
+        local(f"{tmp_path}/photos/{pattern}", tmp_path / "out", weights)
 
 
 def test_names_and_tables_that_cannot_be_read_are_refused(weights: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.file_names import safe_name, short_name
+from facemotion.file_names import find_pattern, is_pattern, safe_name, short_name
 from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # what a picture that we write says of itself, so that it is told from the user's own
 _RESULT = "a result of facemotion"
-_SIGNS = "*?["
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,9 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
             faults.append(ImageError(f"no such file{ONLY_CLIPS}", text))
             continue
         try:
-            starts = _expand(text, left_out)
-            if not starts:
+            starts, unsearched = _expand(text, left_out)
+            faults += _unopened(unsearched)
+            if not starts and not unsearched:
                 faults.append(ImageError("no file has a name like this", text))
             names: dict[Path, str] = {}  # a pattern may name a folder, and what is in it besides
             for start in starts:
@@ -65,10 +65,13 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
                 else:
                     faults.append(ImageError("there is no picture in this folder", str(start)))
             found += names.items()
+        except PermissionError as error:
+            faults += _unopened([error])
         except (OSError, ValueError) as error:  # a name that no file can have, a pattern that is none
             faults.append(ImageError("no file can have this name", text, got=str(error)))
-    # a shell's photos/* names the folder of results too
-    return _with_own_names(found), faults if found else faults + only_results
+    # a shell's photos/* names the folder of results too, and a pattern what is in its folders once more
+    told = {str(fault): fault for fault in (faults if found else faults + only_results)}
+    return _with_own_names(found), list(told.values())
 
 
 def _named(start: Path, left_out: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[ImageError]]:
@@ -96,14 +99,14 @@ def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
     return pictures
 
 
-def _expand(text: str, left_out: Sequence[Path]) -> list[Path]:
+def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSError]]:
     """What a path or a pattern names. A shell expands patterns itself, but not in quotes, and not on Windows."""
     path = Path(text)
-    if path.exists() or not any(sign in text for sign in _SIGNS):
-        return [path]
-    found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    sure = next(each for each in path.parents if not any(sign in str(each) for sign in _SIGNS))
-    return _without_results(found, left_out, sure / "what a sign stands for")
+    if path.exists() or not is_pattern(path):
+        return [path], []
+    found, unsearched = find_pattern(path)
+    sure = next(each for each in path.parents if not is_pattern(each))
+    return _without_results(found, left_out, sure / "what a sign stands for"), unsearched
 
 
 def _below(folder: Path) -> tuple[list[Path], list[ImageError]]:
@@ -119,8 +122,12 @@ def _below(folder: Path) -> tuple[list[Path], list[ImageError]]:
                     found.append(path)
             except OSError as error:
                 refused.append(error)
-    faults = [ImageError("it can't be opened", str(error.filename), got=error.strerror) for error in refused]
-    return sorted(found), sorted(faults, key=str)
+    return sorted(found), _unopened(refused)
+
+
+def _unopened(refused: Iterable[OSError]) -> list[ImageError]:
+    faults = [ImageError("it can't be opened", str(Path(error.filename)), got=error.strerror) for error in refused]
+    return sorted(faults, key=str)
 
 
 def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Path) -> list[Path]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from facemotion.data.clips import is_clip
 from facemotion.errors import DataError
+from facemotion.file_names import find_pattern, is_pattern
 from facemotion.images import PICTURE_SUFFIXES
 from facemotion.scale.arrow import pyarrow
 from facemotion.scale.places import Place, is_url, without_tilde
 
 _LISTS = {".txt", ".lst", ".list"}
 _COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
-_PATTERN = "*?["
 
 
 def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | None) -> Iterator[str]:
@@ -40,9 +40,10 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
         if suffix == ".parquet":
             return _table(name, place, column)
         return _list(name, place) if suffix in _LISTS else iter([name])
-    if any(sign in name for sign in _PATTERN) and not is_url(name):
-        path = Path(name)
-        found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    if is_pattern(name) and not is_url(name):
+        found, refused = find_pattern(Path(name))
+        if refused:
+            raise DataError("it can't be read", str(refused[0].filename), got=refused[0].strerror)
         return iter(sorted(str(each) for each in found if each.is_file()))
     what = "no such folder or file"
     raise DataError(
