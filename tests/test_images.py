@@ -222,6 +222,25 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
         read_image("https://faces.example/one.jpg")
 
 
+def test_a_tilde_is_a_home_unless_a_folder_is_called_so(
+    tmp_path: Path, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work" / "~").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    write_png(tmp_path / "home" / "a.png", small)
+    write_png(tmp_path / "home" / "b.png", small)
+    write_png(tmp_path / "work" / "~" / "b.png", small[::-1])
+    for path in ("~/a.png", Path("~/a.png")):
+        assert np.array_equal(read_image(path), small)
+        assert image_info(path) == (80, 48, False)
+    assert np.array_equal(read_image("~/b.png"), small[::-1])
+    with pytest.raises(ImageError, match=r"^~/absent\.png: no such file"):
+        read_image("~/absent.png")
+
+
 @pytest.mark.parametrize(
     "start",
     [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"RIFF\x24\0\0\0AVI LIST", b"\x1a\x45\xdf\xa3\x01\0\0\0"],

@@ -24,6 +24,14 @@ def at_home(path: str | os.PathLike[str]) -> Path:
         return Path(path)
 
 
+def input_path(path: str | os.PathLike[str]) -> Path:
+    """A path to read from: as it is where something is there, else with the ~ of a home spelt out.
+
+    Of a folder called ~, as programs make that know no home, the pictures are found under names that begin with it.
+    """
+    return Path(path) if os.path.lexists(path) else at_home(path)
+
+
 def short_name(name: str) -> str:
     """The name, or as much of it as leaves room for what is written behind it."""
     while len(os.fsencode(name)) > _MOST_BYTES:

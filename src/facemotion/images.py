@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.containers import BEGINNING, is_container
 from facemotion.errors import ImageError
+from facemotion.file_names import input_path
 from facemotion.upright import orientation_of, upright_rgb
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ _BOXED_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"
 def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> Pixels:
     """A picture as an (H, W, 3) uint8 array in RGB order, turned upright.
 
-    source: a path, the bytes of a file, an open binary file, a PIL image, or an array (uint8, RGB or grey). An array
-    that is RGB already is given back as it is, not copied.
+    source: a path (~ is a home), the bytes of a file, an open binary file, a PIL image, or an array (uint8, RGB or
+    grey). An array that is RGB already is given back as it is, not copied.
     max_megapixels: refuse larger pictures; `MAX_MEGAPIXELS` unless given, two thirds of it for WebP and CMYK. Arrays
     are in memory already: no limit.
     """
@@ -206,7 +207,7 @@ def _open(file: BinaryIO, place: str | None) -> Image.Image:
 
 def _opened(place: str) -> BinaryIO:
     try:
-        return Path(place).open("rb")
+        return input_path(place).open("rb")
     except FileNotFoundError:
         raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", place) from None
     except IsADirectoryError:

@@ -291,6 +291,20 @@ def test_a_picture_is_no_table(photos: Path, weights: Path, capsys: Captured) ->
     assert (photos / "a.jpg").read_bytes() == before
 
 
+@pytest.mark.parametrize("given", ["~/a.jpg", "~/a*"])
+def test_a_tilde_in_quotes_is_a_home_whose_pictures_are_not_written_over(
+    photos: Path, weights: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("HOME", str(photos))
+    monkeypatch.setenv("USERPROFILE", str(photos))
+    before = (photos / "a.jpg").read_bytes()
+    assert run(given, "--weights", weights, "--annotate", photos) == 1
+    assert f"--annotate would write over {photos / 'a.jpg'}" in capsys.readouterr().err
+    assert (photos / "a.jpg").read_bytes() == before
+    assert run(given, "--weights", weights) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(str(photos / "a.jpg"))
+
+
 def test_a_crop_is_never_written_over_a_picture(photos: Path, weights: Path, capsys: Captured) -> None:
     recognizer = EmotionRecognizer.from_pretrained(weights)
     [face] = recognizer.predict(photos / "a.jpg")

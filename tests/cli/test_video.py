@@ -188,7 +188,9 @@ def test_two_outputs_are_two_files(tmp_path: Path, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("option", ["--csv", "--annotate"])
-def test_the_clip_itself_is_never_written_over(tmp_path: Path, capsys: Captured, option: str) -> None:
+def test_the_clip_itself_is_never_written_over(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
     clip, link = tmp_path / "a.mp4", tmp_path / ("link.csv" if option == "--csv" else "link.mp4")
     clip.write_bytes(b"read first")
     link.hardlink_to(clip)
@@ -200,9 +202,11 @@ def test_the_clip_itself_is_never_written_over(tmp_path: Path, capsys: Captured,
         assert capsys.readouterr().err == (
             f"facemotion: {option} would write over {name}, which is to be read; name another place\n"
         )
-    address = f"file://{clip}"
-    assert run(address, option, link) == 1
-    assert f"{option} would write over {link}, which is to be read" in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in (f"file://{clip}", "~/a.mp4"):
+        assert run(name, option, link) == 1
+        assert f"{option} would write over {link}, which is to be read" in capsys.readouterr().err
     assert clip.read_bytes() == b"read first"
 
 

@@ -166,6 +166,16 @@ def test_a_table_of_paths_with_further_columns(drawn: Drawn, tmp_path: Path) -> 
     assert samples.columns["site"].tolist() == [f"site {at % 3}" for at in range(0, 28, 2)]
 
 
+def test_paths_in_a_table_may_start_at_a_home(drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    drawn.write_folders(tmp_path / "home", splits=False)
+    table = tmp_path / "faces.csv"
+    rows = [f"~/{CLASSES[target]}/{at:03d}.png,{CLASSES[target]}\n" for at, target in enumerate(drawn.targets)]
+    table.write_text("path,label\n" + "".join(rows), "utf-8")
+    np.testing.assert_array_equal(images_of(read_data(table)), drawn.images)
+
+
 def test_tables_that_excel_separates_by_semicolons(drawn: Drawn, tmp_path: Path) -> None:
     drawn.write_folders(tmp_path, splits=False)
     rows = ['angry/000.png;angry;"1,5"', "happy/003.png;Happy;2,5"]

@@ -213,6 +213,11 @@ def test_a_home_is_spelt_out(faces: Path, weights: Path, tmp_path: Path, monkeyp
     assert local("~/photos", Path("~/results"), weights).out == str(tmp_path / "home" / "results")
     assert set(sources(tmp_path / "home" / "results", "faces")) <= {str(path) for path in photos.iterdir()}
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    names = [f"~/photos/{path.name}" for path in photos.iterdir()]
+    Path("list.txt").write_text("\n".join(names))
+    for out, source in (("listed", "list.txt"), ("named", names)):
+        local(source, Path(out), weights)
+        assert set(sources(Path(out), "faces")) == set(sources(tmp_path / "home" / "results", "faces"))
 
 
 def test_results_go_to_an_address_too(undisturbed: Path, faces: Path, weights: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from test_frames import SIZE, indices, picture, write
 
 from facemotion import VideoError
 from facemotion.opencv import cv2
-from facemotion.video.frames import clip_info, read_frames
+from facemotion.video.frames import clip_info, play, read_frames
 from facemotion.video.writing import SLOWEST, ClipWriter
 
 
@@ -162,6 +162,19 @@ def test_the_sound_is_kept(tmp_path: Path, ffmpeg: str, kind: str | None) -> Non
         assert float(each["duration"]) == pytest.approx(2.0, abs=0.1)
     assert indices([frame.image for frame in read_frames(tmp_path / "c.mp4")]) == [n % 40 for n in range(50)]
     assert sorted(path.name for path in tmp_path.glob("c.*")) == ["c.mp4"]
+
+
+def test_a_tilde_is_a_home_in_the_names_of_clips(tmp_path: Path, ffmpeg: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    pictures, tone = write(tmp_path / "a.avi", 25), ["-f", "lavfi", "-i", "sine=440:d=1"]
+    subprocess.run([ffmpeg, "-v", "error", "-i", pictures, *tone, tmp_path / "b.mkv"], check=True)
+    assert clip_info("~/b.mkv") == clip_info(tmp_path / "b.mkv")
+    assert list(play("~/b.mkv"))
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of="~/b.mkv") as writer:
+        for frame in read_frames(Path("~/b.mkv")):
+            writer.write(frame.image, frame.time)
+    assert [each["codec_type"] for each in streams(tmp_path / "c.mp4")] == ["video", "audio"]
 
 
 def test_sound_that_goes_before_the_pictures_still_does(tmp_path: Path, ffmpeg: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.file_names import find_pattern, is_pattern, safe_name, short_name
+from facemotion.file_names import find_pattern, input_path, is_pattern, safe_name, short_name
 from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
 
 def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSError]]:
     """What a path or a pattern names. A shell expands patterns itself, but not in quotes, and not on Windows."""
-    path = Path(text)
+    path = input_path(text)
     if path.exists() or not is_pattern(path):
         return [path], []
     found, unsearched = find_pattern(path)

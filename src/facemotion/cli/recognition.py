@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from facemotion.errors import FacemotionError
+from facemotion.file_names import input_path
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def refuse_to_overwrite(inputs: Iterable[str | Path], outputs: Iterable[tuple[st
     outputs: options of the command, each with a file that it writes, or with None where it was not given.
     """
     # FFmpeg takes a path with this before it for the path
-    read = {identity(Path(str(path).removeprefix("file:"))) for path in inputs} - {None}
+    read = {identity(input_path(str(path).removeprefix("file:"))) for path in inputs} - {None}
     written: dict[Path, str] = {}
     for option, path in outputs:
         if not path:

@@ -13,6 +13,7 @@ from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
+from facemotion.file_names import at_home
 from facemotion.labels import LabelSet
 
 _LABEL = ("label", "emotion", "class", "expression", "target")
@@ -25,8 +26,9 @@ def holds_paths(path: Path) -> bool:
 
 
 def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults) -> Samples:
-    """The samples of a CSV with the columns path and label, and split where it has one. Paths start at its folder.
+    """The samples of a CSV with the columns path and label, and split where it has one.
 
+    Paths start at its folder, those with a ~ at a home.
     numbers: what numbers in place of labels are positions in, where `labels` are not named; see `read_data`.
     """
     at_rows: list[int] = []
@@ -58,7 +60,7 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
     else:
         label_set, position = match_words(spellings, labels, numbering, faults)
     known = [index for index, row in enumerate(rows) if row[label_at] in position]
-    files = [source.parent / rows[index][path_at] for index in known]
+    files = [source.parent / at_home(rows[index][path_at]) for index in known]
     places = [f"{source}: row {at_rows[index]} ({rows[index][path_at]})" for index in known]
     pictures, good = open_files(files, places, faults)
     kept = [rows[known[index]] for index in good]

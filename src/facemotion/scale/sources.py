@@ -26,7 +26,7 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
     They are not opened, and but for a pattern no more of their names than one folder's are in memory.
     """
     if not isinstance(source, str | os.PathLike):
-        return map(os.fspath, source)
+        return (without_tilde(os.fspath(each)) for each in source)
     name = without_tilde(os.fspath(source))
     place = Place.of(name)
     suffix = PurePosixPath(name).suffix.lower()
@@ -102,4 +102,4 @@ def _beside(name: str, path: str) -> str:
     """Paths in a list or a table start at its folder, as in a data set's table."""
     if is_url(path) or path.startswith("/") or is_url(name):
         return path
-    return str(Path(name).parent / path)
+    return str(Path(name).parent / without_tilde(path))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from facemotion.errors import VideoError
+from facemotion.file_names import input_path
 from facemotion.images import ImageSource, from_bgr, read_image
 from facemotion.many_images import several
 from facemotion.opencv import cv2
@@ -54,9 +55,9 @@ class RawFrame:
 def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawFrame, None, None]:
     """The frames of a source, in order, with little more than one of them in memory.
 
-    source: a camera's index, a clip's path, a URL, or any iterable of RGB arrays, or of `RawFrame`s, which bring their
-    own times. A clip loses no frame; of a camera or a live stream a slow reader gets the newest frame, and its index
-    tells how many there were.
+    source: a camera's index, a clip's path (~ is a home), a URL, or any iterable of RGB arrays, or of `RawFrame`s,
+    which bring their own times. A clip loses no frame; of a camera or a live stream a slow reader gets the newest
+    frame, and its index tells how many there were.
     fps: the rate of an iterable of arrays (30 unless given); for a clip it replaces the times in the file.
     """
     if fps is not None and not fps > 0:
@@ -69,7 +70,7 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
         raise VideoError(f"no video: expected {wanted}, got {type(source).__name__}")
     if not isinstance(source, str | os.PathLike):
         return _arrays(several(source), fps or _DEFAULT_FPS)
-    name = os.fspath(source)
+    name = name_of(source)
     if name.startswith(_LIVE):
         return newest(_camera(name, name))
     return _url(name, fps) if "://" in name else ahead(_clip(name, fps))
@@ -82,13 +83,13 @@ def is_live(name: str, info: ClipInfo) -> bool:
 
 def play(clip: str | os.PathLike[str]) -> Generator[RawFrame, None, None]:
     """A clip as if it were a camera: at its own pace, and a slow reader gets the newest frame."""
-    return newest(_paced(_clip(os.fspath(clip), None)))
+    return newest(_paced(_clip(name_of(clip), None)))
 
 
 def clip_info(clip: str | os.PathLike[str]) -> ClipInfo:
     """What a clip or URL says of itself; a VideoError where it can't be opened."""
     # in a thread of its own, so that Ctrl-C ends the waiting for a server that says nothing
-    with closing(ahead(_its_info(os.fspath(clip)))) as infos:
+    with closing(ahead(_its_info(name_of(clip)))) as infos:
         return next(infos)
 
 
@@ -118,6 +119,12 @@ def open_clip(name: str) -> Any:
         raise VideoError(f"{name}: this is a folder, not a clip")
     size = path.stat().st_size
     raise VideoError(f"{name}: OpenCV can't read this as video ({size} bytes); `ffmpeg -i IN OUT.mp4` may mend it")
+
+
+def name_of(clip: str | os.PathLike[str]) -> str:
+    """A path with the ~ of a home spelt out; any other, and an address, to the letter as it is."""
+    name = os.fspath(clip)
+    return os.fspath(input_path(name)) if name.startswith("~") else name
 
 
 def as_ffmpeg_takes_it(source: str | os.PathLike[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from facemotion.errors import VideoError
 from facemotion.file_names import short_name
 from facemotion.opencv import cv2
-from facemotion.video.frames import as_ffmpeg_takes_it, clip_info
+from facemotion.video.frames import as_ffmpeg_takes_it, clip_info, name_of
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -45,7 +45,7 @@ class ClipWriter:
         self, path: str | os.PathLike[str], fps: float, sound_of: str | os.PathLike[str] | None = None
     ) -> None:
         self.path = Path(path)
-        self._fps, self._sound_of = _rate_of_mp4(fps), sound_of
+        self._fps, self._sound_of = _rate_of_mp4(fps), None if sound_of is None else name_of(sound_of)
         # hidden, so that it is nobody's clip that is written over
         self._part = self.path.with_name(f".{short_name(self.path.stem)}.part.mp4")
         self._writer: Any = None
