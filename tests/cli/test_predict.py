@@ -15,7 +15,9 @@ import pytest
 from locked_folders import locked
 from PIL import Image
 
-from facemotion import EmotionRecognizer
+from facemotion import EmotionRecognizer, InputSpec, LabelSet
+from facemotion.backbones.network import build_network, plan_network
+from facemotion.classifier import Classifier
 from facemotion.cli.main import _run
 from facemotion.cli.pictures import find_pictures, save_picture
 from facemotion.crops import cut
@@ -314,6 +316,70 @@ def test_a_crop_is_never_written_over_a_picture(photos: Path, weights: Path, cap
     assert run(photos / "a.jpg", other, "--weights", weights, "--crops", photos) == 1
     assert f"--crops would write over {other}, which is to be read" in capsys.readouterr().err
     assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_crop_is_never_written_over_an_annotated_picture(
+    photos: Path, weights: Path, tmp_path: Path, capsys: Captured, linked: bool
+) -> None:
+    [face] = EmotionRecognizer.from_pretrained(weights).predict(photos / "a.jpg")
+    other = photos / f"a-1-{face.label}.png"
+    Image.fromarray(np.full((60, 80, 3), 90, np.uint8)).save(other)
+    out, crops = tmp_path / "out", tmp_path / "crops"
+    out.mkdir()
+    if linked:
+        crops.symlink_to(out)
+    folders = ["--annotate", out, "--crops", crops if linked else out]
+    assert run(photos / "a.jpg", other, "--weights", weights, *folders) == 1
+    assert f"-1-{face.label}.png, as --annotate does; name another place" in capsys.readouterr().err
+    other.unlink()
+    assert run(photos / "a.jpg", photos / "empty.png", "--weights", weights, *folders) == 0
+    assert sorted(path.name for path in out.iterdir()) == [other.name, "a.jpg", "empty.png"]
+
+
+@pytest.fixture
+def moods(tmp_path: Path) -> Path:
+    """Weights that take faces for something else."""
+    config = plan_network("fast", LabelSet(["calm", "bored"]), InputSpec(size=32))
+    EmotionRecognizer(Classifier(build_network(config).eval(), config)).save_pretrained(tmp_path / "moods")
+    return tmp_path / "moods"
+
+
+def test_crops_of_an_earlier_run_go_where_their_faces_are_others_now(
+    photos: Path, weights: Path, moods: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "crops"
+    given = (photos / "a.jpg", photos / "a.jpg", photos / "below")
+    for each, others in ((weights, False), (moods, True), (moods, True)):
+        assert run(*given, "--weights", each, "--crops", crops) == 0
+        found = sorted(path.name.rpartition("-") for path in crops.glob("*.png"))
+        assert [name for name, _, _ in found] == ["a-1", "a-2-1", "a-3-1"]
+        assert all((label in ("calm.png", "bored.png")) == others for _, _, label in found)
+    shutil.copy(photos / "empty.png", photos / "a.jpg")
+    assert run(photos / "a.jpg", "--weights", weights, "--crops", crops) == 0
+    assert [path.name[:6] for path in crops.iterdir()] == ["a-3-1-"], "no face is left in it"
+
+
+def test_what_is_no_older_crop_of_a_picture_stays_beside_its_crops(
+    photos: Path, weights: Path, moods: Path, tmp_path: Path, astronaut: np.ndarray
+) -> None:
+    crops = tmp_path / "crops"
+    # of another picture that is called so too, and one that somebody has judged
+    assert run(photos / "below" / "a.png", "--weights", moods, "--crops", crops) == 0
+    shutil.copy(photos / "a.jpg", photos / "b.jpg")
+    assert run(photos / "b.jpg", "--weights", moods, "--crops", crops) == 0
+    [crop] = crops.glob("b-*")
+    shutil.copy(crop, crops / "b-1-tired.png")
+    # a picture of somebody's, and an annotated one
+    Image.fromarray(astronaut).save(crops / "b-1-mine.png")
+    save_picture(crops / "b-1-annotated.png", astronaut)
+    before = set(crops.iterdir())
+    assert len(before) == 5
+    inputs = (photos / "a.jpg", photos / "b.jpg")
+    assert run(*inputs, crop, "--weights", weights, "--crops", crops) == 0
+    assert before < set(crops.iterdir()), "the crop itself is to be read"
+    assert run(*inputs, "--weights", weights, "--crops", crops) == 0
+    assert before - set(crops.iterdir()) == {crop}
 
 
 def test_without_a_picture_an_older_table_stays(photos: Path, weights: Path, capsys: Captured) -> None:

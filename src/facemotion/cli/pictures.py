@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,11 +135,35 @@ def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Pat
     """What is no result where results go. A folder that what was asked for lies in holds what is asked for, too."""
     parents = asked.resolve().parents
     only = [each for each in left_out if each not in parents]
-    return [path for path in paths if not (_lies_in(path, only) and picture_comment(path) == _RESULT)]
+    return [path for path in paths if not (_lies_in(path, only) and picture_comment(path).startswith(_RESULT))]
 
 
 def _lies_in(path: Path, folders: Sequence[Path]) -> bool:
     return any(path.resolve().is_relative_to(folder) for folder in folders)
+
+
+def older_crops(folder: Path, pictures: Iterable[Picture]) -> dict[str, list[Path]]:
+    """What earlier runs cut out, where the crops of some pictures go, by the digest of whose it is.
+
+    What somebody has given another name since is somebody's.
+    """
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for place in {(folder / picture.name).parent for picture in pictures}:
+        for path in place.glob("*-*-*.png"):
+            said, own = picture_comment(path), crop_comment(path.name, "")
+            if said.startswith(own):
+                found[said.removeprefix(own)].append(path)
+    return found
+
+
+def crop_comment(name: str, digest: str) -> str:
+    """What a crop says of itself: how it was called, and of which picture it is."""
+    return f"{_RESULT}: {name!a} of {digest}"
+
+
+def picture_digest(path: Path) -> str:
+    """What a picture's place is known by without being told to whoever gets its crops."""
+    return hashlib.blake2b(os.fsencode(path.absolute()), digest_size=16).hexdigest()
 
 
 def crop_name(name: str, number: int | str, label: str) -> str:
@@ -146,11 +171,11 @@ def crop_name(name: str, number: int | str, label: str) -> str:
     return f"{name}-{number}-{safe_name(label)}.png"
 
 
-def save_picture(path: Path, pixels: Pixels) -> None:
+def save_picture(path: Path, pixels: Pixels, comment: str = _RESULT) -> None:
     """Write a picture by its suffix, its folder too. It says what it is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write = write_jpeg if path.suffix.lower() in JPEG_SUFFIXES else write_png
-        write(path, pixels, comment=_RESULT)
+        write(path, pixels, comment=comment)
     except OSError as error:
         raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error

@@ -83,10 +83,14 @@ class _Results:
         annotate: Path | None,
         crops: Path | None,
     ) -> None:
+        from facemotion.cli.pictures import older_crops
+
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
         self._writes = any((table, annotate, crops))
         self._inputs = {identity(picture.path) for picture in pictures} - {None}
+        self._drawn = {picture.annotated(annotate).resolve() for picture in pictures} if annotate else set()
+        self._older = older_crops(crops, pictures) if crops else {}
         longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
         self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
@@ -121,11 +125,9 @@ class _Results:
                 click.echo(f"facemotion: {shown(str(error))}", err=True)
 
     def _give(self, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
-        from facemotion.cli.pictures import crop_name, save_picture
+        from facemotion.cli.pictures import save_picture
         from facemotion.cli.tables import picture_json
-        from facemotion.crops import cut
         from facemotion.drawing import draw
-        from facemotion.errors import FacemotionError
         from facemotion.tables import picture_rows
 
         source = str(picture.path)
@@ -142,9 +144,24 @@ class _Results:
         if self._annotate:
             save_picture(picture.annotated(self._annotate), draw(image, faces))
         if self._crops:
-            crops = cut(image, faces, self._recognizer.classifier.config.input)
-            for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
-                path = self._crops / crop_name(picture.name, number, face.label)
-                if identity(path) in self._inputs:
-                    raise FacemotionError(f"--crops would write over {path}, which is to be read; name another place")
-                save_picture(path, crop)
+            self._write_crops(self._crops, picture, image, faces)
+
+    def _write_crops(self, folder: Path, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
+        from facemotion.cli.pictures import crop_comment, crop_name, picture_digest, save_picture
+        from facemotion.crops import cut
+        from facemotion.errors import FacemotionError
+
+        digest, written = picture_digest(picture.path), set()
+        crops = cut(image, faces, self._recognizer.classifier.config.input)
+        for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
+            path = folder / crop_name(picture.name, number, face.label)
+            if identity(path) in self._inputs:
+                raise FacemotionError(f"--crops would write over {path}, which is to be read; name another place")
+            if path.resolve() in self._drawn:
+                raise FacemotionError(f"--crops would write over {path}, as --annotate does; name another place")
+            save_picture(path, crop, crop_comment(path.name, digest))
+            written.add(path)
+        # its faces may have had other labels; once, since a picture that is named twice has crops of two names
+        for path in self._older.pop(digest, []):
+            if path not in written and identity(path) not in self._inputs:
+                path.unlink(missing_ok=True)
