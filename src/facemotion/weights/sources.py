@@ -58,7 +58,7 @@ def resolve(
     if not isinstance(source, str) or re.search(r"[/\\~]", text) or not text:
         hint = "weights are a folder, a name or owner/repo of the hub"
         if isinstance(source, str) and text and not text.startswith((".", "/", "~")):
-            hint = "nor can the hub have it: its names are owner/repo or owner/repo@revision, of a-z, digits and -_."
+            hint = "nor can the hub have it: its names are owner/repo or owner/repo@revision, of letters, digits, -_."
         raise WeightsError(f"no such folder: {text}; {hint}")
     if revision is not None:
         raise WeightsError(f"{text} has its revision in the catalogue; revision is for owner/repo of the hub")
