@@ -18,8 +18,9 @@ from PIL import Image
 from facemotion import EmotionRecognizer, InputSpec, LabelSet
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
+from facemotion.cli import pictures
 from facemotion.cli.main import _run
-from facemotion.cli.pictures import find_pictures, save_picture
+from facemotion.cli.pictures import crop_comment, find_pictures, older_crops, save_picture
 from facemotion.crops import cut
 
 Captured = pytest.CaptureFixture[str]
@@ -358,6 +359,21 @@ def test_crops_of_an_earlier_run_go_where_their_faces_are_others_now(
     shutil.copy(photos / "empty.png", photos / "a.jpg")
     assert run(photos / "a.jpg", "--weights", weights, "--crops", crops) == 0
     assert [path.name[:6] for path in crops.iterdir()] == ["a-3-1-"], "no face is left in it"
+
+
+def test_crops_of_other_pictures_are_not_opened(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: np.ndarray
+) -> None:
+    crops = tmp_path / "crops"
+    mine, others = ["a-1-happy.png", "a-2-1-so-so.png"], ["ab-1-happy.png", "b-1-happy.png", "b-a-1-sad.png"]
+    for name in (*mine, *others):
+        save_picture(crops / name, astronaut, crop_comment(name, "whose"))
+    opened: list[str] = []
+    comment = pictures.picture_comment
+    monkeypatch.setattr(pictures, "picture_comment", lambda path: opened.append(path.name) or comment(path))
+    [picture], _ = find_pictures([str(photos / "a.jpg")], [])
+    older = older_crops(crops, [picture])
+    assert sorted(opened) == sorted(path.name for path in older["whose"]) == mine
 
 
 def test_what_is_no_older_crop_of_a_picture_stays_beside_its_crops(

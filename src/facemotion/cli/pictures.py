@@ -8,6 +8,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,12 +148,19 @@ def older_crops(folder: Path, pictures: Iterable[Picture]) -> dict[str, list[Pat
 
     What somebody has given another name since is somebody's.
     """
+    names: defaultdict[Path, set[str]] = defaultdict(set)
+    for picture in pictures:
+        own = folder / picture.name
+        names[own.parent].add(own.name)
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    for place in {(folder / picture.name).parent for picture in pictures}:
+    for place, begins in names.items():
         for path in place.glob("*-*-*.png"):
-            said, own = picture_comment(path), crop_comment(path.name, "")
-            if said.startswith(own):
-                found[said.removeprefix(own)].append(path)
+            # only those are opened that may be theirs, with another number too: the others may be very many
+            if begins.isdisjoint(accumulate(path.name.split("-"), "{}-{}".format)):
+                continue
+            said, own_comment = picture_comment(path), crop_comment(path.name, "")
+            if said.startswith(own_comment):
+                found[said.removeprefix(own_comment)].append(path)
     return found
 
 
