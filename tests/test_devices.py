@@ -25,6 +25,11 @@ def test_auto_is_the_first_device_that_is_there() -> None:
     assert str(resolve_device("cpu")) == str(resolve_device(torch.device("cpu"))) == "cpu"  # type: ignore[arg-type]  # torch's own, too
 
 
+def test_a_processor_is_one_also_as_torch_calls_it() -> None:
+    assert is_processor(torch.device("cpu"))  # type: ignore[arg-type]  # torch's own, too
+    assert not is_processor(torch.device("cuda"))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["cuda:99", "gpu", "", "CPU"])
 def test_a_device_that_is_not_there_is_refused_with_what_is(name: str) -> None:
     with pytest.raises(DeviceError, match=r"there is: auto, .*cpu"):

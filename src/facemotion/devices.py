@@ -52,8 +52,8 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 def is_processor(name: str = "auto") -> bool:
     """Whether this name means the processor here. torch is asked only where there may be anything else."""
-    if name != "auto":
-        return name == "cpu"
+    if str(name) != "auto":
+        return str(name) == "cpu"
     return not _may_accelerate() or available_devices()[0] == "cpu"
 
 
