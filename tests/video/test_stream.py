@@ -84,6 +84,24 @@ def test_frames_are_asked_for_one_at_a_time() -> None:
     assert len(taken) == 2
 
 
+def test_a_source_is_closed_where_an_error_ends_the_stream_and_is_kept() -> None:
+    closed = []
+
+    def images() -> object:
+        try:
+            yield from IMAGES
+        finally:
+            closed.append(1)
+
+    def broken(image: np.ndarray) -> list[FaceEmotion]:
+        raise KeyboardInterrupt
+
+    # as a notebook keeps it, with every frame that it has passed through
+    with pytest.raises(KeyboardInterrupt) as kept:
+        next(stream(images(), broken))  # type: ignore[arg-type]  # a generator of arrays
+    assert kept.value and closed
+
+
 def test_a_step_that_can_t_be() -> None:
     with pytest.raises(ValueError, match="every: expected a whole number from 1, got 0"):
         list(stream(IMAGES, predict, every=0))

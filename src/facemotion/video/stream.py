@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def stream(
 
 
 def _look(
-    frames: Iterator[RawFrame],
+    frames: Generator[RawFrame, None, None],
     predict: Callable[[Pixels], list[FaceEmotion]],
     tracker: Tracker | None,
     smoother: Smoother | None,
@@ -49,21 +50,23 @@ def _look(
     # what tracks and scores go by: it stands still where the clock of a source jumps back, and then goes on with it
     now = before = 0.0
     # counted as they come: a slow reader of a camera gets indices with gaps
-    for number, frame in enumerate(frames):
-        now += max(frame.time - before, 0.0) if number else 0.0
-        before = frame.time
-        if number % every == 0:
-            faces = predict(frame.image)
-            if tracker:
-                ids = tracker.update(faces, now)
-                faces = [replace(face, track_id=track_id) for face, track_id in zip(faces, ids, strict=True)]
-            if smoother:
-                faces = smoother.update(faces, now)
-        elif tracker:
-            faces = _carried(faces, tracker, frame, now)
-        else:
-            faces = _without_landmarks(faces)
-        yield Frame(frame.index, frame.time, frame.image, faces)
+    # closed at once also where an error ends this: a notebook keeps the error, with all that it has passed through
+    with closing(frames):
+        for number, frame in enumerate(frames):
+            now += max(frame.time - before, 0.0) if number else 0.0
+            before = frame.time
+            if number % every == 0:
+                faces = predict(frame.image)
+                if tracker:
+                    ids = tracker.update(faces, now)
+                    faces = [replace(face, track_id=track_id) for face, track_id in zip(faces, ids, strict=True)]
+                if smoother:
+                    faces = smoother.update(faces, now)
+            elif tracker:
+                faces = _carried(faces, tracker, frame, now)
+            else:
+                faces = _without_landmarks(faces)
+            yield Frame(frame.index, frame.time, frame.image, faces)
 
 
 def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame, now: float) -> list[FaceEmotion]:
