@@ -32,6 +32,13 @@ def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: P
     assert [round(rest[index].result().mean() / 20) for index in (0, 1, 2, 4, 5, 6, 7)] == [1, 2, 3, 5, 6, 7, 8]
 
 
+def test_no_more_is_read_ahead_on_a_large_machine(astronaut_path: Path) -> None:
+    asked: list[int] = []
+    sources = (asked.append(1) or astronaut_path for _ in range(40))  # type: ignore[func-returns-value]  # for the note
+    next(read_ahead(sources, threads=64))
+    assert len(asked) == 9
+
+
 def test_the_frames_of_an_animation_are_each_their_own(astronaut: np.ndarray) -> None:
     """Pillow has one of them at a time, in the picture that all of them are."""
     frames = [Image.fromarray(np.roll(astronaut, 40 * turn, axis=1)) for turn in range(6)]

@@ -21,6 +21,8 @@ _Picture = TypeVar("_Picture")
 _Item = TypeVar("_Item")
 
 _CHUNK_BYTES = 200_000_000
+# so many pictures are read ahead at most: a large machine has more processors than memory for photos
+_AHEAD = 8
 # what a last axis of these is: grey, RGB, RGB with alpha; nobody's pictures are as narrow
 _CHANNELS = (1, 3, 4)
 
@@ -40,10 +42,11 @@ def several(pictures: Iterable[_Picture]) -> Iterable[_Picture]:
 
 
 def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[Pixels]]:
-    """Pictures decoded by several threads, a few ahead of the one that is asked for, in the order of the sources.
+    """Pictures decoded by several threads, eight ahead of the one that is asked for at most, in the sources' order.
 
     `result()` gives what `read_image` would give, or raises what it would raise.
     """
+    threads = min(threads, _AHEAD)
     pool = ThreadPoolExecutor(threads, "facemotion pictures")
     waiting: deque[Future[Pixels]] = deque()
     try:

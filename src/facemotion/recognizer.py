@@ -98,10 +98,11 @@ class EmotionRecognizer:
     def predict_batch(self, images: Iterable[ImageSource], batch_size: int = 32) -> list[list[FaceEmotion]]:
         """As `predict`, of many pictures: read ahead, detected together, and their faces classified together.
 
-        batch_size: how many pictures are in memory at most, fewer where they are large, and how many faces go through
-        the network at once. `images` may be a generator: it is drawn from as the work goes on.
+        batch_size: how many pictures are worked on together, fewer where they are large, and how many faces go through
+        the network at once; no more than so many, and at most eight, are read ahead besides. `images` may be a
+        generator: it is drawn from as the work goes on.
         """
-        pixels = read_each(several(images), cpu_threads())
+        pixels = read_each(several(images), min(cpu_threads(), max(batch_size, 1)))
         return [found for chunk in in_chunks(pixels, batch_size, np.size) for found in self._predict(chunk, batch_size)]
 
     def stream(
