@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import struct
@@ -218,6 +219,11 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
         assert str(tmp_path) in str(caught.value)
     with pytest.raises(ImageError, match="0 bytes"):
         read_image(b"")
+    photo = base64.b64encode(bytes(60_000)).decode()
+    for text in (f"data:image/jpeg;base64,{photo}", f"{photo}/{photo}"):
+        with pytest.raises(ImageError, match=r"this is no path: expected .* bytes: base64\.b64decode") as caught:
+            read_image(text)
+        assert len(str(caught.value)) < 200
     with pytest.raises(ImageError, match=r"one\.jpg: no such file; of addresses only clips are read"):
         read_image("https://faces.example/one.jpg")
 

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
-from facemotion.containers import BEGINNING, is_container
+from facemotion.containers import BEGINNING, jpeg_scans, known_kind
 from facemotion.errors import ImageError
 from facemotion.file_names import input_path
 from facemotion.upright import orientation_of, upright_rgb
@@ -61,8 +61,9 @@ _PIXELS_IN_ALL_SCANS = 25 * MAX_MEGAPIXELS * 1e6
 
 _TIFF_SIZE = (0x0100, 0x0101)
 
-# of files in boxes, as MP4 and MOV are, those that are pictures say so
-_BOXED_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
+# a path that is longer is none on Linux and macOS, but text may be the picture itself
+_LONGEST_PATH = 4096
+_NO_TEXT = "a path, or the picture's bytes: base64.b64decode(text)"
 
 
 def read_image(source: ImageSource, *, max_megapixels: float | None = None) -> Pixels:
@@ -196,7 +197,7 @@ def _open(file: BinaryIO, place: str | None) -> Image.Image:
             raise ImageError("the picture is empty", place, expected=_READABLE, got="0 bytes") from None
         file.seek(0)
         start = file.read(BEGINNING)
-        got = _known_kind(start) or f"{size} bytes that begin with {start[:8]!r}"
+        got = known_kind(start) or f"{size} bytes that begin with {start[:8]!r}"
         raise ImageError("not a picture", place, expected=_READABLE, got=got) from None
     except Image.DecompressionBombError as error:
         remedy = "a picture that Pillow lets through: raise PIL.Image.MAX_IMAGE_PIXELS as well as max_megapixels"
@@ -206,6 +207,8 @@ def _open(file: BinaryIO, place: str | None) -> Image.Image:
 
 
 def _opened(place: str) -> BinaryIO:
+    if place.startswith("data:"):
+        raise ImageError("this is no path", f"{place[:40]}...", _NO_TEXT)
     try:
         return input_path(place).open("rb")
     except FileNotFoundError:
@@ -213,6 +216,8 @@ def _opened(place: str) -> BinaryIO:
     except IsADirectoryError:
         raise ImageError("this is a folder", place, expected=_READABLE) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if len(place) > _LONGEST_PATH:
+            raise ImageError("this is no path", f"{place[:40]}...", _NO_TEXT, f"{len(place)} letters") from None
         raise ImageError("the file can't be opened", place, got=_reason(error)) from error
 
 
@@ -223,7 +228,7 @@ def _read_file(file: BinaryIO, place: str, max_megapixels: float | None) -> byte
     except OSError as error:
         raise ImageError("the file can't be read", place, got=_reason(error)) from error
     if len(data) > most:
-        got = _known_kind(data) or "more"
+        got = known_kind(data) or "more"
         raise ImageError("the file is too large", place, f"at most {most / 1e6:.0f} MB", got)
     return data
 
@@ -250,8 +255,7 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
 
 def _check_scans(data: bytes, image: Image.Image, place: str | None) -> None:
     """Refuse a JPEG that makes few bytes much work: each scan goes over all pixels again."""
-    # within a scan these two bytes do not stand beside each other
-    scans = data.count(b"\xff\xda")
+    scans = jpeg_scans(data)
     if scans * image.width * image.height > _PIXELS_IN_ALL_SCANS:
         got = f"{scans} scans of {image.width} x {image.height} pixels"
         raise ImageError("the picture is too much work", place, "a JPEG with fewer scans", got)
@@ -275,15 +279,6 @@ def _decode(image: Image.Image, max_megapixels: float | None, place: str | None)
         raise ImageError(error.what, place, error.expected, error.got) from None
     except Exception as error:  # Pillow's decoders raise whatever damaged pixels make them stumble over
         raise ImageError("the picture is damaged", place, f"{size} pixels", _reason(error)) from error
-
-
-def _known_kind(data: bytes) -> str | None:
-    """What a file is that is none of the pictures that are read, and what to do with it."""
-    if data[4:8] == b"ftyp" and data[8:12] in _BOXED_PICTURES:
-        return f"a {data[8:12].decode().strip().upper()} picture; save it as JPEG or PNG first"
-    if is_container(data):
-        return "a clip; clips are for `facemotion video` and stream()"
-    return None
 
 
 def _reason(error: Exception) -> str:

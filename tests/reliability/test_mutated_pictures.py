@@ -15,6 +15,7 @@ from mutated_pictures import ORIGINALS, claiming, most_megabytes, mutated, read_
 from PIL import Image
 
 from facemotion import ImageError, upright
+from facemotion.containers import jpeg_scans
 from facemotion.images import read_image
 
 GIGABYTE = 1024
@@ -118,6 +119,15 @@ def test_a_jpeg_of_a_thousand_scans_is_refused_before_the_work() -> None:
     with pytest.raises(ImageError, match="too much work: expected a JPEG with fewer scans, got 1005 scans"):
         read_image(claiming(many, 9400, 9400))
     assert read_image(many).shape == (512, 512, 3)
+
+
+def test_what_lies_behind_a_jpeg_or_in_its_thumbnail_is_no_scan_of_it() -> None:
+    """Telephones put a clip there, and a clip has these two bytes here and there."""
+    thumbnail = saved("L", "JPEG", 64, progressive=True)
+    photo = saved("L", "JPEG", 512, progressive=True, comment=thumbnail + b"\xff\xda" * 10_000)
+    moving = photo + b"\xff\xda\x00\x02" * 10_000
+    assert jpeg_scans(moving) == jpeg_scans(saved("L", "JPEG", 512, progressive=True)) == 6
+    assert read_image(moving).shape == (512, 512, 3)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without end is a Unix thing")
