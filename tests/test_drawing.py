@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from facemotion import Box, Face, FaceEmotion, LabelSet
-from facemotion.drawing import _text, caption, draw, label_colour, mirror
+from facemotion.drawing import _Panel, _text, caption, draw, label_colour, mirror
 
 LABELS = LabelSet.named("ferplus8")
 
@@ -152,6 +152,16 @@ def test_labels_of_one_s_own_are_written_and_keep_their_colour(astronaut: np.nda
     assert label_colour("müde") == label_colour("müde")
     assert np.array_equal(_text("müde", 20), _text("mude", 20))
     assert np.array_equal(_text("眠い", 20), _text("??", 20))
+
+
+def test_labels_that_the_font_can_t_write_are_told_apart_by_their_numbers(astronaut: np.ndarray) -> None:
+    labels = LabelSet.of(["高兴", "悲伤", "calm"])
+    tag = _text("2 ?? 86%", max(11, round(len(astronaut) * 0.03)))
+    drawn = draw(astronaut, [emotion("悲伤", (178, 62, 268, 176), labels)])[62 - len(tag) : 62, 178:][:, : tag.shape[1]]
+    ground = np.array(label_colour("悲伤"))
+    assert np.array_equal((drawn != ground).any(axis=2), tag > 0)
+    names = _Panel.of(dict.fromkeys(labels, 0.3), 20).names
+    assert [np.array_equal(name, _text(text, 20)) for name, text in zip(names, ("1 ??", "2 ??", "calm"), strict=True)]
 
 
 def test_a_small_face_is_not_hidden_by_a_large_one(astronaut: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facemotion.boxes import Box
 from facemotion.images import read_image
-from facemotion.lettering import writable
+from facemotion.lettering import told_apart, writable
 from facemotion.opencv import cv2
 from facemotion.results import FaceEmotion
 
@@ -103,7 +103,7 @@ def _draw_box(canvas: Pixels, face: Face | FaceEmotion) -> None:
 
 def _draw_tag(canvas: Pixels, face: Face | FaceEmotion) -> _Place | None:
     """Label and score on the box, where they fit into the picture. Gives where they are."""
-    text = f"{_label(face) or 'face'} {face.score:.0%}"
+    text = f"{_name(face)} {face.score:.0%}"
     mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
     if mask is None:
         return None
@@ -129,7 +129,8 @@ class _Panel:
     @classmethod
     def of(cls, scores: dict[str, float], size: int) -> _Panel:
         numbers = [_text(f"{score:.0%}", size) for score in scores.values()]
-        return cls(scores, [_text(label, size) for label in scores], numbers, longest_bar=4 * size)
+        names = [_text(name, size) for name in told_apart(tuple(scores)).values()]
+        return cls(scores, names, numbers, longest_bar=4 * size)
 
     @property
     def line(self) -> int:
@@ -224,6 +225,11 @@ def _draw_panel(canvas: Pixels, panel: _Panel, place: _Place) -> None:
 
 def _label(face: Face | FaceEmotion) -> str | None:
     return face.label if isinstance(face, FaceEmotion) else None
+
+
+def _name(face: Face | FaceEmotion) -> str:
+    """What is written of a face: its label, with its number where the font can't tell it from others."""
+    return told_apart(tuple(face.scores)).get(face.label, face.label) if isinstance(face, FaceEmotion) else "face"
 
 
 def _inside(canvas: Pixels, face: Face | FaceEmotion) -> _Place:
