@@ -245,6 +245,8 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
         return bytes(source)
     try:
         data = source.read() if hasattr(source, "read") else source
+    except ImageError:  # of a reader that knows what is wrong
+        raise
     except (OSError, ValueError) as error:  # ValueError: the file is closed already
         raise ImageError("the file can't be read", expected="an open binary file", got=_reason(error)) from error
     if not isinstance(data, bytes):

@@ -18,6 +18,12 @@ from scale_files import local, rows, sources
 
 from facemotion import DataError
 from facemotion.scale.job import Format
+from facemotion.scale.places import Place
+from facemotion.scale.plan import make_parts
+from facemotion.scale.sources import find_inputs
+
+# an address as they write it elsewhere would have these spelt otherwise, or would end before them
+SIGNS = ["a b.png", "c#1.png", "d e.png", "d%20e.png", "g?k=v.png", "h[1].png", "sub dir?k=v/a.png", "ü.png", "w?.png"]
 
 
 def test_a_source_of_every_kind(faces: Path, weights: Path, tmp_path: Path) -> None:
@@ -151,3 +157,37 @@ def test_results_do_not_go_where_the_pictures_are(faces: Path, weights: Path, tm
         with pytest.raises(DataError, match="the source can't take the results"):
             local(source, out, weights)
     assert len(list(photos.iterdir())) == 20
+
+
+def test_names_at_an_address_are_names_to_the_letter(faces: Path, weights: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "my photos"
+    for name, picture in zip(SIGNS, sorted((faces / "1").iterdir())[5:], strict=False):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, photos / name)
+    local(photos, tmp_path / "here", weights)
+    local(f"file://{photos}", f"file://{tmp_path}/my #1 results%20", weights)
+    (found := rows(tmp_path / "my #1 results%20", "faces")).sort(key=lambda row: row["source"])
+    assert [row["source"] for row in found] == [f"file://{photos}/{name}" for name in sorted(SIGNS)]
+    assert found == [{**row, "source": f"file://{row['source']}"} for row in rows(tmp_path / "here", "faces")]
+
+
+def test_what_is_found_at_an_address_with_options_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that is not there: what it would be asked for."""
+    names = [*SIGNS[:6], "moving.mp4", "ü.png", "w?.png"]
+    monkeypatch.setattr(Place, "is_folder", lambda place: place.path.endswith("photos"))
+    monkeypatch.setattr(Place, "names", lambda place: [(name, False) for name in names])
+    for scheme, options in (("s3", "?region=eu-west-1&endpoint_override=localhost:9000"), ("gs", "")):
+        found = list(find_inputs(f"{scheme}://bucket/photos/{options}", None))
+        assert [Place.at(each).path for each in found] == [f"bucket/photos/{name}" for name in names]
+        assert found[0] == f"{scheme}://bucket/photos/a b.png{options}"
+        assert [part.span is not None for part in make_parts(found, 99, 60)] == [False, True, False]
+
+
+def test_why_a_file_at_an_address_can_t_be_read_is_told(weights: Path, tmp_path: Path) -> None:
+    names = [f"file://{tmp_path}/no such.png", "nothing://a.png", "gs://bucket/a.png?color=red"]
+    assert local(names, tmp_path / "out", weights, retries=0).errors == len(names)
+    assert [row["reason"] for row in rows(tmp_path / "out", "errors")] == [
+        "no such file",
+        "the file can't be fetched: got Unrecognized filesystem type in URI: nothing://a.png",
+        "the file can't be fetched: got Unexpected query parameter in GCS URI: 'color'",
+    ]

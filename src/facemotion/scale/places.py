@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from facemotion.errors import FacemotionError
+from facemotion.errors import FacemotionError, ImageError
 from facemotion.file_names import at_home
 from facemotion.scale.arrow import pyarrow
 
@@ -22,11 +23,29 @@ _PAUSE_SECONDS = 0.5
 _BLOCK = 1 << 20
 # ends the name of a file that is being written
 UNFINISHED = ".part"
+# behind the last ? of an address: settings of its file system, or none at all
+_OPTIONS = re.compile(r"(\w+=[^?]*)?")
 
 
 def is_url(name: str) -> bool:
     """Whether a name is an address of a file system, and no path on this machine."""
     return "://" in name
+
+
+def split_options(name: str) -> tuple[str, str]:
+    """A name and, of an address, the options of its file system: s3://bucket/photos?region=eu-west-1.
+
+    What is before them is a name to the letter, whatever signs are in it. A folder of this machine has no options.
+    """
+    before, mark, options = name.rpartition("?")
+    if mark and is_url(name) and not name.startswith("file:") and _OPTIONS.fullmatch(options):
+        return before, options
+    return name, ""
+
+
+def with_options(name: str, options: str) -> str:
+    """What `split_options` takes apart. Behind a name that seems to have options itself a lone ? says: none."""
+    return f"{name}?{options}" if options or split_options(name)[0] != name else name
 
 
 def without_tilde(name: str) -> str:
@@ -59,7 +78,15 @@ class Place:
     @classmethod
     def at(cls, address: str) -> Place:
         """The place of one file among many, whose fault is no reason to end a run: an OSError, or a ValueError."""
-        return cls(*pyarrow.fs.FileSystem.from_uri(address))
+        name, options = split_options(address)
+        scheme, _, rest = name.partition("://")
+        authority, slash, path = rest.partition("/")
+        # the path is kept from it: it would want it in another spelling, with %20 for a space
+        filesystem, root = pyarrow.fs.FileSystem.from_uri(with_options(f"{scheme}://{authority}{slash}", options))
+        if root and not root.endswith("/"):
+            root += "/"
+        # refuses what it can't take for a name, as the address would have been
+        return cls(filesystem, filesystem.normalize_path(f"{root}{path}".rstrip("/") or root))
 
     @property
     def local(self) -> bool:
@@ -164,6 +191,14 @@ class StoredFile:
         self._name, self._retries = name, retries
 
     def read(self) -> bytes:
+        try:
+            return self._fetched()
+        except FileNotFoundError as error:
+            raise ImageError("no such file", self._name) from error
+        except (OSError, ValueError) as error:  # ValueError: an address that is none
+            raise ImageError("the file can't be fetched", self._name, got=str(error)) from error
+
+    def _fetched(self) -> bytes:
         for _ in range(self._retries):
             try:
                 return Place.at(self._name).read()
@@ -181,8 +216,8 @@ def on_this_machine(name: str) -> Iterator[Path]:
         yield Path(name)
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / PurePosixPath(name).name
         place = Place.at(name)
+        copy = Path(folder) / PurePosixPath(place.path).name
         with place.filesystem.open_input_stream(place.path) as stream, copy.open("wb") as file:
             shutil.copyfileobj(stream, file, _BLOCK)
         yield copy

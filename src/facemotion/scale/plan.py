@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from facemotion.data.clips import is_clip
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, is_url, spelt
+from facemotion.scale.places import Place, is_url, spelt, split_options
 from facemotion.video.frames import clip_info
 
 # names as bytes, since not all of them are text
@@ -72,7 +72,7 @@ def make_parts(inputs: Iterable[str], pictures: int, seconds: float) -> Iterator
     A clip whose name no table can hold goes with the pictures, where that is told of.
     """
     number = 0
-    for clips, names in groupby(inputs, lambda name: is_clip(Path(name)) and spelt(name) == name):
+    for clips, names in groupby(inputs, lambda name: is_clip(Path(split_options(name)[0])) and spelt(name) == name):
         if clips:
             for name in names:
                 for span in _spans(name, number, seconds):

@@ -14,7 +14,7 @@ from facemotion.errors import DataError
 from facemotion.file_names import find_pattern, is_pattern
 from facemotion.images import PICTURE_SUFFIXES
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, is_url, without_tilde
+from facemotion.scale.places import Place, is_url, split_options, with_options, without_tilde
 
 _LISTS = {".txt", ".lst", ".list"}
 _COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
@@ -29,13 +29,15 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
         return (without_tilde(os.fspath(each)) for each in source)
     name = without_tilde(os.fspath(source))
     place = Place.of(name)
-    suffix = PurePosixPath(name).suffix.lower()
+    plain, options = split_options(name)
+    suffix = PurePosixPath(plain).suffix.lower()
     if place.is_folder():
-        folder = name.rstrip("/") or "/"
+        folder = plain.rstrip("/") or "/"
         tables = _tables(place)
         if tables:
-            return chain.from_iterable(_table(f"{folder}/{each}", place / each, column) for each in tables)
-        return _walk(folder, place)
+            named = ((with_options(f"{folder}/{each}", options), place / each) for each in tables)
+            return chain.from_iterable(_table(each, table, column) for each, table in named)
+        return (with_options(each, options) for each in _walk(folder, place))
     if place.exists():
         if suffix == ".parquet":
             return _table(name, place, column)
