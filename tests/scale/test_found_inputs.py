@@ -191,3 +191,35 @@ def test_why_a_file_at_an_address_can_t_be_read_is_told(weights: Path, tmp_path:
         "the file can't be fetched: got Unrecognized filesystem type in URI: nothing://a.png",
         "the file can't be fetched: got Unexpected query parameter in GCS URI: 'color'",
     ]
+
+
+def test_a_list_at_an_address_starts_at_its_folder(
+    faces: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(faces / "1", tmp_path / "photos #1")
+    (tmp_path / "lists").mkdir()
+    names = [f"../photos #1/{path.name}" for path in sorted((faces / "1").iterdir())]
+    (tmp_path / "lists" / "list.txt").write_text("\n".join(names))
+    pq.write_table(pa.table({"path": names}), tmp_path / "lists" / "table.parquet")
+    wanted = [f"file://{path}" for path in sorted((tmp_path / "photos #1").iterdir())]
+    monkeypatch.chdir("/")
+    for name in ("list.txt", "table.parquet"):
+        out = tmp_path / f"of {name}"
+        local(f"file://{tmp_path}/lists/{name}", out, weights)
+        assert sorted(sources(out, "faces") + sources(out, "errors")) == wanted
+        # of these 20 two are broken
+        assert len(sources(out, "errors")) == 2
+
+
+@pytest.mark.parametrize("options", ["", "?region=eu-west-1&endpoint_override=localhost:9000"])
+def test_what_a_list_at_an_address_names_is_asked_for_with_its_options(
+    options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket that is not there: what it would be asked for."""
+    (tmp_path / "list").write_text("a.png\n./b?.png\n../c.png\ns3://other/d.png\n/e.png\n~/f.png")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setattr(Place, "of", lambda name: Place(pa.fs.LocalFileSystem(), str(tmp_path / "list")))
+    assert list(find_inputs(f"s3://bucket/lists/list.txt{options}", None)) == [
+        *(f"s3://bucket/{name}{options}" for name in ("lists/a.png", "lists/b?.png", "c.png")),
+        *("s3://other/d.png", "/e.png", "/home/somebody/f.png"),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -102,6 +103,14 @@ def _paths(name: str, table: Any, column: str | None) -> Iterator[str]:
 
 def _beside(name: str, path: str) -> str:
     """Paths in a list or a table start at its folder, as in a data set's table."""
-    if is_url(path) or path.startswith("/") or is_url(name):
+    path = path if is_url(path) else without_tilde(path)
+    if is_url(path) or path.startswith("/"):
         return path
-    return str(Path(name).parent / without_tilde(path))
+    if not is_url(name):
+        return str(Path(name).parent / path)
+    plain, options = split_options(name)
+    scheme, _, rest = plain.partition("://")
+    bucket, _, table = rest.partition("/")
+    # an object store knows no . and .. in a name
+    below = posixpath.normpath("/" + posixpath.join(posixpath.dirname(table), path))
+    return with_options(f"{scheme}://{bucket}{below}", options)
