@@ -85,11 +85,15 @@ def mixed(faces: Path, tmp_path_factory: pytest.TempPathFactory, astronaut_path:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_two_workers_give_the_tables_of_one_process(mixed: Path, weights: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_tables_of_one_process(
+    mixed: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the workers stand where the cluster was started
+    monkeypatch.chdir(mixed.parent)
     told: list[Progress] = []
     outcomes = [
         predict_dataset(
-            mixed, tmp_path / engine, weights=weights, engine=engine, part_size=8, segment_seconds=0.5, progress=tell
+            "mixed", tmp_path / engine, weights=weights, engine=engine, part_size=8, segment_seconds=0.5, progress=tell
         )
         for engine, tell in (("ray", told.append), ("local", None))
     ]

@@ -147,6 +147,7 @@ def _job(
         form,
         retries,
         threads,
+        str(Path.cwd()),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from facemotion.errors import DataError
-from facemotion.scale.places import UNFINISHED, Place
+from facemotion.scale.places import UNFINISHED, Place, is_url
 from facemotion.version import __version__
 from facemotion.weights.spec import WeightsConfig
 
@@ -21,6 +22,7 @@ _TABLES = ("faces", "frames", "errors")
 @dataclass(frozen=True)
 class Job:
     """The settings of a run. fingerprint: of the weights; threads: of one worker, None for all that there are.
+    folder: where it was called, from which the names of inputs start; a worker may stand in another one.
 
     Nothing in it is bound to this machine or process.
     """
@@ -36,10 +38,15 @@ class Job:
     format: Format
     retries: int
     threads: int | None
+    folder: str
 
     @property
     def layout(self) -> Layout:
         return Layout(Place.of(self.out), self.format)
+
+    def path(self, name: str) -> str:
+        """Where an input is opened, whose name is as it was given; an address as it is."""
+        return name if is_url(name) else str(Path(self.folder, name))
 
     def identity(self, digest: str, part_size: int, segment_seconds: float) -> dict[str, Any]:
         """What has to be the same for a run to go on where another one stopped."""

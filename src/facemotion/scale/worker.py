@@ -77,7 +77,7 @@ class Worker:
         labels, job = self._recognizer.labels, self._job
         rows: list[list[Value]] = []
         errors: list[tuple[str, str]] = []
-        for name, seen in look(part.sources, self._recognizer, job.batch_size, job.retries, note):
+        for name, seen in look(part.sources, self._recognizer, job, note):
             if isinstance(seen, str):
                 errors.append((name, seen))
             else:
@@ -101,7 +101,7 @@ class Worker:
 
     def _read_clip(self, name: str, number: int, span: Span) -> None:
         """Our segment of it; and whoever is the last to end one joins them."""
-        with on_this_machine(name) as clip:
+        with on_this_machine(self._job.path(name)) as clip:
             frames: Iterator[Frame] | None = None
             if span.count > 1:
                 segments = [self._layout.segment(each) for each in range(span.first, span.first + span.count)]
@@ -119,5 +119,5 @@ class Worker:
 
     def _write_errors(self, number: int, errors: list[tuple[str, str]]) -> None:
         # a reason that begins with the path would say it twice
-        rows = [[spelt(name), reason.removeprefix(f"{name}: ")] for name, reason in errors]
+        rows = [[spelt(name), reason.removeprefix(f"{self._job.path(name)}: ")] for name, reason in errors]
         write_table(self._layout.errors(number), ERRORS, rows, self._job.format)
