@@ -319,6 +319,55 @@ def test_a_crop_is_never_written_over_a_picture(photos: Path, weights: Path, cap
     assert other.read_bytes() == before
 
 
+def test_somebody_s_picture_of_the_same_name_is_not_annotated_over(
+    photos: Path, weights: Path, tmp_path: Path, capsys: Captured, astronaut: np.ndarray
+) -> None:
+    out = tmp_path / "out"
+    arguments = (photos, "--weights", weights, "--annotate", out)
+    assert run(*arguments) == 0
+    for name in ("a.jpg", "below/a.png"):
+        Image.fromarray(astronaut).save(out / name)  # of another year; or a result that an editor saved
+        before = {path: path.read_bytes() for path in out.rglob("*.*")}
+        (out / "empty.png").unlink()
+        capsys.readouterr()
+        assert run(*arguments) == 1
+        printed, err = capsys.readouterr()
+        said = f"would write over {out / name}, which is no result of an earlier run; name another place"
+        assert (printed, err) == ("", f"facemotion: --annotate {said}\n")
+        assert not (out / "empty.png").exists(), "no work has begun"
+        assert all(path.read_bytes() == before[path] for path in out.rglob("*.*"))
+        (out / name).unlink()
+        assert run(*arguments) == 0
+
+
+def test_what_is_called_as_a_crop_may_be_is_not_written_over(
+    photos: Path, weights: Path, tmp_path: Path, capsys: Captured, astronaut: np.ndarray
+) -> None:
+    [face] = EmotionRecognizer.from_pretrained(weights).predict(photos / "a.jpg")
+    crops = tmp_path / "crops"
+    arguments = (photos / "a.jpg", "--weights", weights, "--crops", crops, "--annotate", tmp_path / "out")
+    assert run(*arguments) == 0
+    own = crops / f"a-1-{face.label}.png"
+    own.rename(crops / "a-1-judged.png")
+    shutil.copy(crops / "a-1-judged.png", crops / f"a-b-1-{face.label}.png")  # of a picture a-b
+    others = [crops / f"a-12-{face.label}.png", own]
+    shutil.copy(crops / "a-1-judged.png", others[0])  # given this name by somebody who judged it
+    Image.fromarray(astronaut).save(own)
+    shutil.rmtree(tmp_path / "out")
+    for other in others:
+        before = other.read_bytes()
+        assert run(*arguments) == 1
+        assert "--crops would write over" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists(), "no work has begun"
+        assert other.read_bytes() == before
+        other.rename(tmp_path / other.name)
+    assert run(*arguments) == 0
+    assert len(list(crops.iterdir())) == 3
+    save_picture(own, astronaut)  # annotated by an earlier run
+    assert run(*arguments) == 0
+    assert own.stat().st_size < 10_000, "a crop again"
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_crop_is_never_written_over_an_annotated_picture(
     photos: Path, weights: Path, tmp_path: Path, capsys: Captured, linked: bool
@@ -372,7 +421,7 @@ def test_crops_of_other_pictures_are_not_opened(
     comment = pictures.picture_comment
     monkeypatch.setattr(pictures, "picture_comment", lambda path: opened.append(path.name) or comment(path))
     [picture], _ = find_pictures([str(photos / "a.jpg")], [])
-    older = older_crops(crops, [picture])
+    older, _ = older_crops(crops, [picture], ["happy"])
     assert sorted(opened) == sorted(path.name for path in older["whose"]) == mine
 
 

@@ -131,6 +131,21 @@ def test_every_third_frame_and_its_crops(
     assert np.array_equal(seen, cut(first.image, first.faces, recognizer.classifier.config.input)[0, :, :, 0])
 
 
+def test_crops_take_the_place_of_crops_and_of_nothing_else(
+    weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
+) -> None:
+    write_clip(tmp_path / "short.mp4", astronaut, [across(30, 0, 90)], 0.1)
+    arguments = (tmp_path / "short.mp4", "--weights", weights, "--crops", tmp_path / "crops")
+    for _ in range(2):
+        assert run(*arguments) == 0
+    other, *_ = (tmp_path / "crops").iterdir()
+    Image.fromarray(astronaut).save(other)
+    before = other.read_bytes()
+    assert run(*arguments) == 1
+    assert f"--crops would write over {other}, which is no result of an earlier run" in capsys.readouterr().err
+    assert other.read_bytes() == before
+
+
 def test_of_a_clip_that_breaks_off_what_was_read_is_kept(
     clip: tuple[Path, list[list[Box | None]]], weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
 ) -> None:

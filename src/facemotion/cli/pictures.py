@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -143,16 +143,31 @@ def _lies_in(path: Path, folders: Sequence[Path]) -> bool:
     return any(path.resolve().is_relative_to(folder) for folder in folders)
 
 
-def older_crops(folder: Path, pictures: Iterable[Picture]) -> dict[str, list[Path]]:
+def refuse_to_replace(option: str, path: Path) -> None:
+    """An error where a file would be written over that is somebody's: no result, or a crop that was renamed."""
+    if not path.is_file():
+        return
+    said = picture_comment(path)
+    if said != _RESULT and not said.startswith(crop_comment(path.name, "")):
+        what = "which is no result of an earlier run"
+        raise FacemotionError(f"{option} would write over {path}, {what}; name another place")
+
+
+def older_crops(
+    folder: Path, pictures: Iterable[Picture], labels: Iterable[str]
+) -> tuple[dict[str, list[Path]], list[Path]]:
     """What earlier runs cut out, where the crops of some pictures go, by the digest of whose it is.
 
-    What somebody has given another name since is somebody's.
+    What somebody has given another name since is somebody's. And what else has a name that a crop may get: which ones
+    they get is known when their faces are.
     """
     names: defaultdict[Path, set[str]] = defaultdict(set)
     for picture in pictures:
         own = folder / picture.name
         names[own.parent].add(own.name)
+    ends = tuple(crop_name("", "", label).removeprefix("-") for label in labels)
     found: defaultdict[str, list[Path]] = defaultdict(list)
+    others: list[Path] = []
     for place, begins in names.items():
         for path in place.glob("*-*-*.png"):
             # only those are opened that may be theirs, with another number too: the others may be very many
@@ -161,7 +176,14 @@ def older_crops(folder: Path, pictures: Iterable[Picture]) -> dict[str, list[Pat
             said, own_comment = picture_comment(path), crop_comment(path.name, "")
             if said.startswith(own_comment):
                 found[said.removeprefix(own_comment)].append(path)
-    return found
+            elif any(_is_crop_name(path.name, begins, end) for end in ends):
+                others.append(path)
+    return found, others
+
+
+def _is_crop_name(name: str, begins: Container[str], end: str) -> bool:
+    before, _, number = name.removesuffix(end).rpartition("-")
+    return name.endswith(end) and before in begins and number.isdecimal()
 
 
 def crop_comment(name: str, digest: str) -> str:

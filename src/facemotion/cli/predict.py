@@ -53,13 +53,15 @@ def predict(
     A picture that can't be read is reported, the rest is done, and the exit code is 1.
     """
     quiet_opencv()
-    from facemotion.cli.pictures import find_pictures
+    from facemotion.cli.pictures import find_pictures, refuse_to_replace
     from facemotion.cli.tables import Table
     from facemotion.tables import picture_columns
 
     pictures, faults = find_pictures(images, [folder for folder in (annotate, crops) if folder])
     annotated = [("--annotate", picture.annotated(annotate)) for picture in pictures] if annotate else []
     refuse_to_overwrite((picture.path for picture in pictures), [("--csv", csv_file), *annotated])
+    for option, path in annotated:
+        refuse_to_replace(option, path)
     for fault in faults:
         click.echo(f"facemotion: {shown(str(fault))}", err=True)
     if not pictures:
@@ -83,14 +85,17 @@ class _Results:
         annotate: Path | None,
         crops: Path | None,
     ) -> None:
-        from facemotion.cli.pictures import older_crops
+        from facemotion.cli.pictures import older_crops, refuse_to_replace
 
         self._recognizer, self._pictures, self._as_json = recognizer, pictures, as_json
         self._table, self._annotate, self._crops = table, annotate, crops
         self._writes = any((table, annotate, crops))
         self._inputs = {identity(picture.path) for picture in pictures} - {None}
         self._drawn = {picture.annotated(annotate).resolve() for picture in pictures} if annotate else set()
-        self._older = older_crops(crops, pictures) if crops else {}
+        self._older, others = older_crops(crops, pictures, recognizer.labels) if crops else ({}, [])
+        for path in others:
+            if identity(path) not in self._inputs:  # those may have other names than the crops will
+                refuse_to_replace("--crops", path)
         longest = max(len(shown(str(picture.path))) for picture in pictures)
         label = max(map(len, recognizer.labels))
         self._line = f"{{:<{min(longest, _LONGEST_NAME)}}}  {{:>4}}  {{:<{max(label, 7)}}}  {{:>5}}  {{}}"
