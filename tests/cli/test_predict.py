@@ -475,6 +475,37 @@ def test_a_second_run_leaves_out_what_the_first_one_left(
     assert first[0] == first[1]
 
 
+def test_results_of_an_earlier_run_below_a_folder_are_left_out_with_a_line(
+    photos: Path, astronaut: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    def found(*given: str) -> list[str]:
+        caplog.clear()
+        pictures, faults = find_pictures([str(photos / each) for each in given], [])
+        assert not faults
+        return [picture.path.relative_to(photos).as_posix() for picture in pictures]
+
+    results = ["annotated/a.jpg", "annotated/below/a.png", "annotated/empty.png"]
+    for name in results:
+        save_picture(photos / name, astronaut)
+    save_picture(photos / "crops" / "a-1-happy.png", astronaut, crop_comment("a-1-happy.png", "whose"))
+    (photos / "notes.txt").unlink()
+    (photos / ".hidden.jpg").unlink()
+    shutil.copy(photos / "below" / "a.png", photos / "annotated" / "below" / "own.png")
+    for given in (".", "*", "**/*.*"):
+        assert sorted(found(given)) == ["a.jpg", "annotated/below/own.png", "below/a.png", "empty.png"]
+        assert caplog.messages == ["left out as results of facemotion: 4 pictures; name their folder to read them"]
+    assert found("below", "annotated/below") == ["below/a.png", "annotated/below/a.png", "annotated/below/own.png"]
+    assert caplog.messages == [], "what is named itself is read"
+    assert found(results[0], "annotated/*.png", "a.jpg") == [results[0], results[2], "a.jpg"]
+    (photos / "annotated" / "below" / "own.png").unlink()
+    assert found("annotated") == results
+    assert found("**/annotated/**/a*") == ["annotated/a.jpg", "annotated/below/a.png"]
+    assert caplog.messages == [], "there is nothing else"
+    save_picture(photos / "annotated" / "new.png", astronaut, "somebody's")
+    assert found("annotated") == ["annotated/a.jpg", "annotated/empty.png", "annotated/new.png"]
+    assert caplog.messages == ["left out as results of facemotion: 1 picture; name their folder to read them"]
+
+
 def test_a_pattern_works_in_the_folder_of_the_results(photos: Path, weights: Path, capsys: Captured) -> None:
     assert run(photos / "a*.jpg", "--weights", weights, "--crops", photos) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 from collections import Counter, defaultdict
@@ -18,6 +19,8 @@ from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, pictu
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
+
+logger = logging.getLogger(__name__)
 
 # what a picture that we write says of itself, so that it is told from the user's own
 _RESULT = "a result of facemotion"
@@ -39,18 +42,20 @@ class Picture:
 def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[Picture], list[ImageError]]:
     """The pictures that files, folders (with all below them) and patterns name, and what is wrong with the rest.
 
-    outputs: folders in which results go: the results that an earlier run left in them are no input.
+    outputs: folders in which results go: the results that an earlier run left in them are no input. Those that it left
+    elsewhere below a folder are none either, where there is something else, and a line says so.
     """
     left_out = [folder.resolve() for folder in outputs]
     found: list[tuple[Path, str]] = []
     faults: list[ImageError] = []
     only_results: list[ImageError] = []
+    older = 0
     for text in inputs:
         if "://" in text:  # a Path would keep one of the slashes
             faults.append(ImageError(f"no such file{ONLY_CLIPS}", text))
             continue
         try:
-            starts, unsearched = _expand(text, left_out)
+            starts, unsearched, searched = _expand(text, left_out)
             faults += _unopened(unsearched)
             if not starts and not unsearched:
                 faults.append(ImageError("no file has a name like this", text))
@@ -66,11 +71,16 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
                     only_results.append(ImageError("there is no picture in this folder but results", str(start)))
                 else:
                     faults.append(ImageError("there is no picture in this folder", str(start)))
-            found += names.items()
+            kept = _without_older_results(names, searched)
+            older += len(names) - len(kept)
+            found += kept.items()
         except PermissionError as error:
             faults += _unopened([error])
         except (OSError, ValueError) as error:  # a name that no file can have, a pattern that is none
             faults.append(ImageError("no file can have this name", text, got=str(error)))
+    if older:
+        count = "1 picture" if older == 1 else f"{older:,} pictures"
+        logger.warning("left out as results of facemotion: %s; name their folder to read them", count)
     # a shell's photos/* names the folder of results too, and a pattern what is in its folders once more
     told = {str(fault): fault for fault in (faults if found else faults + only_results)}
     return _with_own_names(found), list(told.values())
@@ -101,14 +111,17 @@ def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
     return pictures
 
 
-def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSError]]:
-    """What a path or a pattern names. A shell expands patterns itself, but not in quotes, and not on Windows."""
+def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSError], Path]:
+    """What a path or a pattern names, and where that is searched for.
+
+    A shell expands patterns itself, but not in quotes, and not on Windows.
+    """
     path = input_path(text)
     if path.exists() or not is_pattern(path):
-        return [path], []
+        return [path], [], path
     found, unsearched = find_pattern(path)
     sure = next(each for each in path.parents if not is_pattern(each))
-    return _without_results(found, left_out, sure / "what a sign stands for"), unsearched
+    return _without_results(found, left_out, sure / "what a sign stands for"), unsearched, sure
 
 
 def _below(folder: Path) -> tuple[list[Path], list[ImageError]]:
@@ -136,7 +149,21 @@ def _without_results(paths: Sequence[Path], left_out: Sequence[Path], asked: Pat
     """What is no result where results go. A folder that what was asked for lies in holds what is asked for, too."""
     parents = asked.resolve().parents
     only = [each for each in left_out if each not in parents]
-    return [path for path in paths if not (_lies_in(path, only) and picture_comment(path).startswith(_RESULT))]
+    return [path for path in paths if not (_lies_in(path, only) and _is_result(path))]
+
+
+def _without_older_results(names: dict[Path, str], searched: Path) -> dict[Path, str]:
+    """The pictures without the results in folders below the one that is searched, unless there is nothing else."""
+    if len(names) == 1:  # thousands of files that a shell names need not be opened for it
+        return names
+    results = {path for path in names if path.parent != searched and _is_result(path)}
+    if all(_is_result(path) for path in names if path not in results):
+        return names
+    return {path: name for path, name in names.items() if path not in results}
+
+
+def _is_result(path: Path) -> bool:
+    return picture_comment(path).startswith(_RESULT)
 
 
 def _lies_in(path: Path, folders: Sequence[Path]) -> bool:
