@@ -386,11 +386,13 @@ def test_a_header_of_a_pipe_is_read_and_a_device_without_end_refused(small: np.n
         image_info("/dev/zero")
 
 
-def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path) -> None:
+def test_what_is_written_is_read_back(small: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for pixels in (small, small[:, :, 0], small[:, :, :1]):
         write_png(tmp_path / "a.png", pixels)
         assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), np.squeeze(pixels))
-    write_jpeg(tmp_path / "a.jpg", small[:, :, :1])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write_jpeg("~/a.jpg", small[:, :, :1])
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - small[:, :, :1]).mean() < 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "a.png"]
 

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.containers import BEGINNING, jpeg_scans, known_kind
 from facemotion.errors import ImageError
-from facemotion.file_names import input_path
+from facemotion.file_names import at_home, input_path
 from facemotion.upright import orientation_of, upright_rgb
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def from_bgr(frame: NDArray[Any]) -> Pixels:
 
 
 def write_png(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") -> None:
-    """Write (H, W), (H, W, 1) or (H, W, 3) pixels as a PNG, which is there whole or not at all."""
+    """Write (H, W), (H, W, 1) or (H, W, 3) pixels as a PNG, which is there whole or not at all. ~ is a home."""
     told = PngInfo()
     if comment:
         told.add_text("Comment", comment)
@@ -129,14 +128,15 @@ def write_jpeg(path: str | os.PathLike[str], pixels: Pixels, comment: str = "") 
 
 
 def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: Any) -> None:
+    target = at_home(path)
     # into memory first: where a disk gets full Pillow leaves out the end of a JPEG and says nothing
     file = io.BytesIO()
     Image.fromarray(_without_channel(pixels)).save(file, kind, **options)
     # hidden, so that it is nobody's file that is written over
-    part = Path(path).with_name(f".{Path(path).name}.part")
+    part = target.with_name(f".{target.name}.part")
     try:
         part.write_bytes(file.getbuffer())
-        part.replace(path)
+        part.replace(target)
     except OSError:
         with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
             part.unlink()

@@ -46,6 +46,15 @@ def test_inspect_says_what_is_there_in_text_json_and_pictures(folders: Path, tmp
     assert found["sizes"] == {"40 x 40": 31}
 
 
+def test_a_tilde_in_quotes_is_a_home(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    for command in (["inspect", folders, "--out=~/audit"], ["prepare", folders, "~/faces", "--detector=whole"]):
+        assert run(*command).returncode == 0
+    assert (tmp_path / "home" / "audit" / "classes.png").exists()
+    assert (tmp_path / "home" / "faces" / "train").is_dir()
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("audit.json", "[1]"), ("audit.json", '{"total": 3}'), ("classes.png", ""), ("sheet-sad.png", "")],

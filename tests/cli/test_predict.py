@@ -308,6 +308,20 @@ def test_a_tilde_in_quotes_is_a_home_whose_pictures_are_not_written_over(
     assert capsys.readouterr().out.splitlines()[1].startswith(str(photos / "a.jpg"))
 
 
+def test_a_tilde_that_begins_a_result_s_name_is_no_home(
+    photos: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder ~ in the one that one stands in, as programs make that know no home."""
+    monkeypatch.setenv("HOME", str(photos / "home"))
+    monkeypatch.setenv("USERPROFILE", str(photos / "home"))
+    (photos / "below").rename(photos / "~")
+    Image.open(photos / "~" / "a.png").save(photos / "~" / "b.bmp")
+    monkeypatch.chdir(photos)
+    assert run("~/b.bmp", ".", "--weights", weights, "--crops", ".") == 0
+    assert len(list((photos / "~").glob("b-1-*.png"))) == 1
+    assert not (photos / "home").exists()
+
+
 def test_a_crop_is_never_written_over_a_picture(photos: Path, weights: Path, capsys: Captured) -> None:
     recognizer = EmotionRecognizer.from_pretrained(weights)
     [face] = recognizer.predict(photos / "a.jpg")

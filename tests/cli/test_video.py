@@ -146,6 +146,22 @@ def test_crops_take_the_place_of_crops_and_of_nothing_else(
     assert other.read_bytes() == before
 
 
+def test_a_tilde_in_quotes_is_a_home_for_all_that_is_written(
+    weights: Path, tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, stands = tmp_path / "home", tmp_path / "here"
+    stands.mkdir()
+    monkeypatch.chdir(stands)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    write_clip(tmp_path / "short.mp4", astronaut, [across(30, 0, 90)], 0.1)
+    options = ["--annotate=~/out.mp4", "--csv=~/t.csv", "--crops=~/crops"]
+    assert run(tmp_path / "short.mp4", "--weights", weights, *options) == 0
+    assert sorted(path.name for path in home.iterdir()) == ["crops", "out.mp4", "t.csv"]
+    assert list((home / "crops").iterdir())
+    assert list(stands.iterdir()) == []
+
+
 def test_of_a_clip_that_breaks_off_what_was_read_is_kept(
     clip: tuple[Path, list[list[Box | None]]], weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
 ) -> None:

@@ -213,7 +213,7 @@ def test_convert_says_what_is_wrong(
     assert said in capsys.readouterr().err
 
 
-def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     config = plan_network("cnn", "fer7", InputSpec(size=48))
     save_network(build_network(config), config, tmp_path / "whole")
     assert _run(["weights", "pack", str(tmp_path / "whole"), str(tmp_path / "small"), "--rank", "32"]) == 0
@@ -224,8 +224,10 @@ def test_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert Classifier.load(tmp_path / "small").config.packing.ranks == {"backbone.dense.1": 32}
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model.safetensors").write_bytes(b"precious")
-    for taken in ("whole", "other"):
-        assert _run(["weights", "pack", str(tmp_path / "whole"), str(tmp_path / taken)]) == 1
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for taken in (str(tmp_path / "whole"), str(tmp_path / "other"), "~/other"):
+        assert _run(["weights", "pack", str(tmp_path / "whole"), taken]) == 1
         assert "holds weights already" in capsys.readouterr().err
     assert (tmp_path / "other" / "model.safetensors").read_bytes() == b"precious"
 

@@ -60,6 +60,14 @@ def test_a_name_as_long_as_a_disk_allows(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [clip]
 
 
+def test_a_tilde_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with ClipWriter("~/new/a.mp4", 25) as writer:
+        writer.write(picture(0), 0.0)
+    assert (tmp_path / "new" / "a.mp4").is_file()
+
+
 def test_colours_stay(tmp_path: Path) -> None:
     with ClipWriter(tmp_path / "a.mp4", 25) as writer:
         writer.write(np.full((48, 160, 3), (250, 0, 0), np.uint8), 0.0)

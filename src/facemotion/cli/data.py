@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facemotion.cli.paths import FOLDER
 from facemotion.cli.progress import Progress
 from facemotion.errors import DataError, FacemotionError
 from facemotion.file_names import safe_name
@@ -63,7 +64,7 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("source", type=click.Path(path_type=Path))
 @_reading_options
 @_AS_JSON
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a chart and contact sheets.")
+@click.option("--out", type=FOLDER, help="Folder for a chart and contact sheets.")
 def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **reading: str | None) -> None:
     """Count classes, and find blank and unreadable pictures, copies across splits, and labels that disagree."""
     from facemotion.data.audit import inspect as audit_of
@@ -111,7 +112,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     epilog="Example: facemotion data prepare photos/ faces/ --detector auto --as pack",
 )
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("out", type=FOLDER)
 @_reading_options
 @click.option(
     "--as",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facemotion.cli.labelled import refuse_within
+from facemotion.cli.paths import FOLDER
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--tta", type=click.Choice(["flip", "ten-crop"]), help="Average each face with its mirror image, or ten.")
 @click.option("--calibrate", "calibrating", is_flag=True, help="Fit the temperature on the validation split instead.")
 @click.option("--training-data", type=click.Path(path_type=Path), help="Look for copies of the judged faces in it.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the report, or of the copy.")
+@click.option("--out", type=FOLDER, help="Folder of the report, or of the copy.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...", show_default=True)
 def evaluate(
     weights: str,

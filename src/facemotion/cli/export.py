@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from facemotion.cli.paths import FILE
+
 
 @click.command(epilog="Example: facemotion export runs/best emotions.onnx")
 @click.argument("weights")
-@click.argument("out", metavar="OUT.onnx", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", metavar="OUT.onnx", type=FILE)
 def export(weights: str, out: Path) -> None:
     """Write WEIGHTS (a name, a folder, owner/repo) as ONNX: uint8 crops in, probabilities out; checked with torch."""
     from facemotion.classifier import Classifier

@@ -233,6 +233,7 @@ def save_picture(path: Path, pixels: Pixels, comment: str = _RESULT) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write = write_jpeg if path.suffix.lower() in JPEG_SUFFIXES else write_png
-        write(path, pixels, comment=comment)
+        # absolute: below the folder that one stands in a name may begin with a ~ that is no home
+        write(path.absolute(), pixels, comment=comment)
     except OSError as error:
         raise FacemotionError(f"{path} can't be written: {error.strerror or error}") from error

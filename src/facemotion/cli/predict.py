@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.paths import FOLDER
 from facemotion.cli.recognition import (
-    FOLDER,
     csv_option,
     identity,
     load_recognizer,

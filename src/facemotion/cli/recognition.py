@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from facemotion.cli.paths import FILE
 from facemotion.errors import FacemotionError
 from facemotion.file_names import input_path
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from facemotion.recognizer import EmotionRecognizer
 
 _Command = TypeVar("_Command", bound="Callable[..., object]")
-
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def recognizer_options(command: _Command) -> _Command:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facemotion.cli.labelled import refuse_within
+from facemotion.cli.paths import FOLDER
 
 if TYPE_CHECKING:
     from facemotion.training.history import History
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: facemotion train fer2013.csv --recipe fast-7class --out runs/fast")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A recipe of the package, or your own TOML file.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The training folder.")
+@click.option("--out", required=True, type=FOLDER, help="The training folder.")
 @click.option("--val", type=click.Path(path_type=Path), help="Data to choose the epoch on, where DATA has none.")
 @click.option("--split", help="Train on this split of DATA alone.")
 @click.option("--val-split", help="Choose on this split of the validation data.")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.paths import FILE, FOLDER
 from facemotion.cli.progress import Progress
 from facemotion.cli.recognition import (
-    FILE,
-    FOLDER,
     csv_option,
     load_recognizer,
     mp4_path,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.paths import FILE
 from facemotion.cli.recognition import (
-    FILE,
     csv_option,
     load_recognizer,
     mp4_path,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from facemotion.cli.paths import FOLDER
 from facemotion.cli.streams import shown
 from facemotion.errors import FacemotionError
 from facemotion.labels import LabelSet
@@ -92,7 +93,7 @@ def show(name: str) -> None:
 @click.option(
     "--to",
     "target",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Put them there too, for a machine without a network.",
 )
 def fetch(name: str, target: Path | None) -> None:
@@ -169,7 +170,7 @@ def _verify(name: str) -> Path:
 @click.option("--labels", required=True, help="A known set (fer7 ...), or your labels in their order: happy,sad,...")
 @click.option("--input", "inputs", multiple=True, metavar="KEY=VALUE", help="size, colour, margin, align, mean, std.")
 @click.option("--hidden", help="Widths of the head's hidden layers, 512,128; the backbone's own unless given.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The folder; FILE's name unless given.")
+@click.option("--out", type=FOLDER, help="The folder; FILE's name unless given.")
 @click.option("--licence", default="", help="The licence of these weights, as their card tells it.")
 def convert(
     file: Path, backbone: str, labels: str, inputs: tuple[str, ...], hidden: str | None, out: Path | None, licence: str
@@ -212,7 +213,7 @@ def _new(folder: Path, same_as: Path | None = None) -> Path:
 
 @weights.command(epilog="Example: facemotion weights pack runs/best small --rank 128")
 @click.argument("source", metavar="IN")
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("out", type=FOLDER)
 @click.option("--rank", type=click.IntRange(min=1), help="Big linear layers become two thin ones of this width.")
 def pack(source: str, out: Path, rank: int | None) -> None:
     """Make weights smaller: int8, and big linear layers through a narrow middle. Says what that cost.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from facemotion.errors import VideoError
-from facemotion.file_names import short_name
+from facemotion.file_names import at_home, short_name
 from facemotion.opencv import cv2
 from facemotion.video.frames import as_ffmpeg_takes_it, clip_info, name_of
 
@@ -44,7 +44,7 @@ class ClipWriter:
     def __init__(
         self, path: str | os.PathLike[str], fps: float, sound_of: str | os.PathLike[str] | None = None
     ) -> None:
-        self.path = Path(path)
+        self.path = at_home(path)
         self._fps, self._sound_of = _rate_of_mp4(fps), None if sound_of is None else name_of(sound_of)
         # hidden, so that it is nobody's clip that is written over
         self._part = self.path.with_name(f".{short_name(self.path.stem)}.part.mp4")

@@ -1,0 +1,23 @@
+"""The kinds of options and arguments that name what a command writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from facemotion.file_names import at_home
+
+
+class _PathAtHome(click.Path):
+    """A path whose ~ is a home: in quotes, and behind the = of an option, no shell spells it out."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        return super().convert(at_home(value), param, ctx)
+
+
+FILE = _PathAtHome(dir_okay=False, path_type=Path)
+FOLDER = _PathAtHome(file_okay=False, path_type=Path)
