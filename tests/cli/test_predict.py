@@ -121,6 +121,16 @@ def test_a_number_never_makes_the_name_of_another_picture(photos: Path) -> None:
     assert [picture.name for picture in pictures] == ["a", "a-3", "a-2", "a-2-2", "a-4"]
 
 
+def test_names_that_are_one_file_on_some_disks_get_two(photos: Path, tmp_path: Path) -> None:
+    names = ["A.jpg", "a-2.jpg", "\N{LATIN SMALL LETTER E WITH ACUTE}.jpg", "E\N{COMBINING ACUTE ACCENT}.jpg"]
+    for at, name in enumerate(names):
+        (tmp_path / str(at)).mkdir()
+        shutil.copy(photos / "a.jpg", tmp_path / str(at) / name)
+    given = [photos / "a.jpg", *(tmp_path / str(at) / name for at, name in enumerate(names))]
+    pictures, _ = find_pictures([str(path) for path in given], [])
+    assert [picture.name for picture in pictures] == ["a", "A-3", "a-2", names[2][:-4], f"{names[3][:-4]}-2"]
+
+
 def test_pictures_with_the_longest_names_are_annotated(photos: Path, weights: Path, tmp_path: Path) -> None:
     # letters of one byte and of three: a file system counts bytes, and allows 255
     for name in ("a" * 251, "a" * 250 + "b", "\N{CJK UNIFIED IDEOGRAPH-5F20}" * 83):

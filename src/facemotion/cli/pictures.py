@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import stat
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _RESULT = "a result of facemotion"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of the input. name: what its results are called, without a suffix; no two have the same."""
+    """A picture of the input. name: what its results are called, without a suffix; no two share it, on no disk."""
 
     path: Path
     name: str
@@ -97,18 +98,24 @@ def _named(start: Path, left_out: Sequence[Path]) -> tuple[list[tuple[Path, str]
 
 def _with_own_names(found: Sequence[tuple[Path, str]]) -> list[Picture]:
     """The first picture of a name keeps it, the next ones get a number with which it is nobody else's name."""
-    taken = {name for _, name in found}
+    taken = {_as_disks_know_it(name) for _, name in found}
     counts: Counter[str] = Counter()
     pictures = []
     for path, name in found:
-        counts[name] += 1
+        known = _as_disks_know_it(name)
+        counts[known] += 1
         own = name
-        if counts[name] > 1:
-            while (own := f"{name}-{counts[name]}") in taken:
-                counts[name] += 1
-            taken.add(own)
+        if counts[known] > 1:
+            while _as_disks_know_it(own := f"{name}-{counts[known]}") in taken:
+                counts[known] += 1
+            taken.add(_as_disks_know_it(own))
         pictures.append(Picture(path, own))
     return pictures
+
+
+def _as_disks_know_it(name: str) -> str:
+    """The same for all names that are one file on the disks of macOS and Windows."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSError], Path]:
