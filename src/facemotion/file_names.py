@@ -44,9 +44,20 @@ def is_pattern(name: str | os.PathLike[str]) -> bool:
     return any(sign in os.fspath(name) for sign in _SIGNS)
 
 
+def pattern_top(pattern: Path) -> Path:
+    """The folder that a pattern is searched for in: as much of its beginning as is there, whatever signs are in it."""
+    top = Path(pattern.anchor)
+    for part in pattern.relative_to(top).parts[:-1]:
+        if not (top / part).is_dir():
+            break
+        top /= part
+    return top
+
+
 def find_pattern(pattern: Path) -> tuple[list[Path], list[OSError]]:
     """What a pattern names, in order; and why places could not be searched, which `glob` passes over in silence."""
-    top, parts = Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts
+    top = pattern_top(pattern)
+    parts = pattern.relative_to(top).parts
     refused: dict[Path, OSError] = {}
     for at, part in enumerate(parts):
         if not is_pattern(Path(*parts[: at + 1])):

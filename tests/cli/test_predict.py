@@ -22,6 +22,8 @@ from facemotion.cli import pictures
 from facemotion.cli.main import _run
 from facemotion.cli.pictures import crop_comment, find_pictures, older_crops, save_picture
 from facemotion.crops import cut
+from facemotion.errors import ImageError
+from facemotion.images import read_image
 
 Captured = pytest.CaptureFixture[str]
 
@@ -252,6 +254,33 @@ def test_what_can_t_be_searched_is_reported_and_the_rest_is_done(photos: Path) -
     assert str(faults[0]).startswith(f"{deep / 'xxx'}")
     assert str(faults[0]).endswith("it can't be opened: got File name too long")
     assert str(faults[1]).startswith(f"{photos / 'round.jpg'}: it can't be opened: got ")
+
+
+def test_a_folder_with_signs_in_its_name_is_no_pattern(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trip = Path("[2023] trip", "day [1]")
+    shutil.copytree(photos / "below", photos / trip / "below")
+    for name in ("b.jpg", "below/c.jpg"):
+        shutil.copy(photos / "a.jpg", photos / trip / name)
+    monkeypatch.chdir(photos)
+    wanted = {
+        "*.jpg": ["b.jpg"],
+        "**/*.jpg": ["b.jpg", "below/c.jpg"],
+        "[a-b]elow/*": ["below/a.png", "below/c.jpg"],
+        "../*/b*.jpg": ["../day [1]/b.jpg"],
+    }
+    for top in (trip, photos / trip):
+        for given, names in wanted.items():
+            pictures, faults = find_pictures([str(top / given)], [])
+            assert ([picture.path for picture in pictures], faults) == ([top / name for name in names], [])
+    for given in ("[[]2023] trip/*/*.jpg", "*/day [[]1]/b.*"):
+        assert [picture.path for picture in find_pictures([given], [])[0]] == [trip / "b.jpg"]
+    [absent], _ = find_pictures([str(trip / "absent.jpg")], [])
+    with pytest.raises(ImageError, match="no such file"):
+        read_image(absent.path)
+    with locked(trip / "locked"):
+        _, [fault] = find_pictures([str(trip / "locked" / "*.jpg")], [])
+    assert str(fault).startswith(str(trip / "locked"))
+    assert str(fault).endswith("it can't be opened: got Permission denied")
 
 
 @pytest.mark.parametrize("given", ["**/*.jpg", "*/*/*.jpg", "**", "**/b.jpg", "*/locked/b.jpg", "below/locked/*"])

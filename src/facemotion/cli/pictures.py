@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.file_names import find_pattern, input_path, is_pattern, safe_name, short_name
+from facemotion.file_names import find_pattern, input_path, is_pattern, pattern_top, safe_name, short_name
 from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
@@ -124,11 +124,11 @@ def _expand(text: str, left_out: Sequence[Path]) -> tuple[list[Path], list[OSErr
     A shell expands patterns itself, but not in quotes, and not on Windows.
     """
     path = input_path(text)
-    if path.exists() or not is_pattern(path):
+    top = path if path.exists() else pattern_top(path)
+    if not is_pattern(path.relative_to(top)):
         return [path], [], path
     found, unsearched = find_pattern(path)
-    sure = next(each for each in path.parents if not is_pattern(each))
-    return _without_results(found, left_out, sure / "what a sign stands for"), unsearched, sure
+    return _without_results(found, left_out, top / "what a sign stands for"), unsearched, top
 
 
 def _below(folder: Path) -> tuple[list[Path], list[ImageError]]:
