@@ -88,6 +88,25 @@ def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) ->
         assert ((batch.targets > 0.1) & (batch.targets < 0.9)).any()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(EVERYTHING, mixup=0, cutmix=0),
+        replace(EVERYTHING, noise=0, mixup=0),
+        replace(EVERYTHING, noise=0, cutmix=0),
+    ],
+)
+def test_teachers_are_shown_their_own_size_of_the_same_part_without_noise(samples: Samples, settings: Augment) -> None:
+    small, large = InputSpec(size=24), InputSpec(size=48)
+    learning = Loader(samples, small, batch_size=10, shown_size=48, augment=settings)
+    quiet = Loader(samples, large, batch_size=10, augment=replace(settings, noise=0))
+    for batch, wanted in zip(learning.epoch(0), quiet.epoch(0), strict=True):
+        assert batch.images.shape[2:] == (24, 24)
+        assert torch.equal(batch.shown, wanted.images)
+    [batch] = Loader(samples, small, batch_size=28, augment=settings).epoch(0)
+    assert batch.shown is batch.images
+
+
 def test_without_augmentation_a_batch_is_what_inference_sees(samples: Samples, drawn: Drawn) -> None:
     spec = InputSpec(size=60, colour="rgb", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     [batch] = Loader(samples, spec, batch_size=28, sampling="order").epoch(0)

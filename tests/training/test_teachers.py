@@ -35,6 +35,25 @@ def test_a_teacher_sees_its_own_size_and_is_asked_for_the_labels_of_its_student(
     assert seen[..., :7].max() == 0 and seen[..., 9:].min() == 1
 
 
+def test_teachers_are_shown_crops_as_large_as_the_largest_of_them(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+    for size in (20, 32):
+        names.append(str(out / str(size) / "best"))
+        Trainer(recipe.override({"input.size": size}), out=out / str(size), epochs=1).fit(train, val)
+    shown = set()
+    forward = Teacher.forward
+
+    def noting(self: Teacher, pixels: Tensor) -> Tensor:
+        shown.add((self.size, pixels.shape[-1]))
+        return forward(self, pixels)
+
+    monkeypatch.setattr(Teacher, "forward", noting)
+    Trainer(recipe.override({"distill.teachers": names, "epochs": 1}), out=out / "b").fit(train, val)
+    assert shown == {(20, 32), (32, 32)}
+
+
 @pytest.mark.parametrize(("precision", "half"), [("fp32", False), ("bf16", True)])
 def test_teachers_work_in_the_precision_of_the_training(
     recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch, precision: str, half: bool

@@ -39,6 +39,7 @@ class Batch:
     those of second labels follow, where the loader has any.
     labels: (n,) int64, the samples' own labels before any mixing. indices: (n,) their positions in the samples.
     size: how many samples the batch has over all processes.
+    shown: what teachers see of the same faces: the images, or the second crops of the loader's `shown_size`.
     """
 
     images: torch.Tensor
@@ -46,12 +47,15 @@ class Batch:
     labels: torch.Tensor
     indices: NDArray[np.int64]
     size: int
+    shown: torch.Tensor
 
 
 class Loader:
     """The batches of samples, an epoch at a time: `for batch in loader.epoch(3): ...`.
 
     second: (samples, K) shares of other labels, for a second head.
+    shown_size: the side of a second crop of every face, changed like the first but without noise, for teachers: the
+    network's own, scaled to their size, lack what they look for. 0 for none.
     augment: a recipe's augmentation; without it pictures are only fitted, exactly as inference does it.
     sampling: "order", "shuffle", or "balanced", which takes every class equally often.
     workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
@@ -68,6 +72,7 @@ class Loader:
         batch_size: int,
         seed: int = 0,
         second: NDArray[np.float32] | None = None,
+        shown_size: int = 0,
         augment: Augment | None = None,
         sampling: Sampling = "shuffle",
         workers: int = 1,
@@ -79,6 +84,7 @@ class Loader:
         if batch_size < 1 or workers < 0 or not 0 <= rank < world_size:
             raise ValueError(f"batch_size {batch_size}, workers {workers}, rank {rank} of {world_size} make no sense")
         self.samples, self.spec, self.second, self.augment = samples, spec, second, augment
+        self.shown_size = shown_size
         self.batch_size, self.seed, self.sampling, self.workers = batch_size, seed, sampling, workers
         self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
         self.device = torch.device(device)
@@ -132,15 +138,20 @@ class Loader:
         mine = np.array_split(np.arange(count), self.world_size)[self.rank]
         needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))
         pictures = self._tensor(self._crops(chosen[needed])).permute(0, 3, 1, 2)
-        images = transform(pictures, draws.take(needed) if draws else None, self.spec)
+        draws = draws.take(needed) if draws else None
+        crops = [transform(pictures, draws, self.spec)]
+        if self.shown_size:
+            quiet = replace(draws, noise=None) if draws else None
+            crops.append(transform(pictures, quiet, replace(self.spec, size=self.shown_size)))
         targets = self._tensor(self._targets[chosen[needed]])
         if pairs is not None:
             own = self._tensor(np.searchsorted(needed, mine))
             partner = self._tensor(np.searchsorted(needed, pairs.partner[mine]))
             part = Mixing(pairs.partner[mine], pairs.kept[mine], None if pairs.box is None else pairs.box[mine])
-            images, targets = mix(images[own], images[partner], targets[own], targets[partner], part)
+            mixed = [mix(each[own], each[partner], targets[own], targets[partner], part) for each in crops]
+            crops, targets = [each for each, _ in mixed], mixed[0][1]
         labels = self._tensor(self.samples.targets[chosen[mine]])
-        return Batch(images, targets, labels, chosen[mine], count)
+        return Batch(crops[0], targets, labels, chosen[mine], count, shown=crops[-1])
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return tensor_on(self.device, array)
@@ -154,7 +165,7 @@ class Loader:
         if self.augment is None:
             return self.spec
         side = int(self.samples.sizes.max(initial=8))
-        size = max(min(self.spec.size, side), 8)
+        size = max(min(max(self.spec.size, self.shown_size), side), 8)
         if self.samples.grey and self.spec.colour == "rgb":
             return replace(self.spec, size=size, colour="grey", mean=(0.5,), std=(0.5,))
         return replace(self.spec, size=size)

@@ -81,7 +81,7 @@ class Second:
 class Distill:
     """teachers: weights (names or folders) whose probabilities, averaged, are learnt beside the labels.
 
-    They may know more labels and see larger or smaller crops.
+    They may know more labels and see larger or smaller crops; noise is not shown to them.
     mix: the teachers' share of the loss; temperature: softens both sides.
     """
 

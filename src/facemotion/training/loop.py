@@ -75,7 +75,7 @@ class Loop:
         images, targets = self._moved(batch.images), batch.targets.to(self._device)
         with self._autocast():  # for the teachers too
             logits = self._wrapped(images)
-            loss = self._objective(logits, targets, images)
+            loss = self._objective(logits, targets, self._moved(batch.shown))
         self._optimizer.zero_grad(set_to_none=True)
         # the mean over the whole batch: with several processes their gradients are averaged afterwards
         (loss * (self._together.count / batch.size)).backward()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Objective(nn.Module):
-    """The loss of a recipe: `objective(logits, targets, pixels)` is summed over the batch, not averaged.
+    """The loss of a recipe: `objective(logits, targets, shown)` is summed over the batch, not averaged.
 
-    The samples' labels come first in logits and targets; what follows is a second head's.
+    The samples' labels come first in logits and targets; what follows is a second head's. shown: what teachers see.
     teachers: networks whose averaged probabilities for the samples' labels are learnt beside the targets.
     """
 
@@ -39,22 +39,22 @@ class Objective(nn.Module):
         self.teachers.eval()
         return self
 
-    def forward(self, logits: Tensor, targets: Tensor, pixels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, shown: Tensor) -> Tensor:
         logits, second = logits.float().tensor_split([self._classes], dim=1)
         targets, second_targets = targets.tensor_split([self._classes], dim=1)
-        first = self._first(logits, targets, pixels)
+        first = self._first(logits, targets, shown)
         if not second.shape[1]:
             return first
         share = self._second.share
         return (1 - share) * first + share * functional.cross_entropy(second, second_targets, reduction="sum")
 
-    def _first(self, logits: Tensor, targets: Tensor, pixels: Tensor) -> Tensor:
+    def _first(self, logits: Tensor, targets: Tensor, shown: Tensor) -> Tensor:
         own = self._own(logits, targets)
         if not self.teachers:
             return own
         soft, mix = self._distill.temperature, self._distill.mix
         with torch.no_grad():
-            opinions = [torch.softmax(teacher(pixels).float() / soft, dim=1) for teacher in self.teachers]
+            opinions = [torch.softmax(teacher(shown).float() / soft, dim=1) for teacher in self.teachers]
         opinion = torch.stack(opinions).mean(dim=0)
         theirs = functional.cross_entropy(logits / soft, opinion, reduction="sum") * soft**2
         return (1 - mix) * own + mix * theirs

@@ -87,11 +87,12 @@ class Run:
         if self._second is not None:
             add_head(net, self._second.shape[1])
         self._recipe = self._settled(saved)
-        self._loader = self._batches(training, augmented=True)
+        teachers = load_teachers(self._recipe, training.labels)
+        self._loader = self._batches(training, augmented=True, shown=max((each.size for each in teachers), default=0))
         if not len(self._loader):
             raise DataError("too little to train on", training.source, f"{together.count} faces", str(len(training)))
         self._judge = self._batches(validation, augmented=False)
-        objective = Objective(self._recipe, training, load_teachers(self._recipe, training.labels))
+        objective = Objective(self._recipe, training, teachers)
         self._recipe = self._with_precision(net, objective)
         self._loop = Loop(net, objective, self._recipe, device, together)
         torch.manual_seed(recipe.seed + together.rank)
@@ -268,7 +269,7 @@ class Run:
             chosen = choose_precision(net, objective, batch, self._device)
         return self._recipe.override({"precision": self._together.agree(chosen)})
 
-    def _batches(self, samples: Samples, *, augmented: bool) -> Loader:
+    def _batches(self, samples: Samples, *, augmented: bool, shown: int = 0) -> Loader:
         recipe, count = self._recipe, self._together.count
         # a rest that is too small to give every process a face would leave one of them without a step, and one of a
         # single face has no spread to normalise by
@@ -280,6 +281,7 @@ class Run:
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             second=self._second if augmented else None,
+            shown_size=shown,
             augment=recipe.augment if augmented else None,
             sampling=recipe.sampling if augmented else "order",
             rank=self._together.rank,

@@ -201,13 +201,14 @@ def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: t
     trial = copy.deepcopy(net).train()
     trial.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     images = batch.images.to(device, memory_format=torch.channels_last)
+    shown = batch.shown.to(device, memory_format=torch.channels_last)
     targets, objective = batch.targets.to(device), objective.to(device)
     times = []
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         for _ in range(4):
             start = time.perf_counter()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss = objective(trial(images), targets, images)
+                loss = objective(trial(images), targets, shown)
             loss.backward()
             if device.type != "cpu":
                 torch.accelerator.synchronize()

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Teacher(nn.Module):
-    """A network that is asked about the student's crops, scaled to its own size, and about the student's labels."""
+    """A network that is asked about crops as large as the largest teacher's, and about the student's labels."""
 
     def __init__(self, net: nn.Module, size: int, known: list[int]) -> None:
         super().__init__()
-        self.net, self._size, self._known = net, size, known
+        self.net, self.size, self._known = net, size, known
 
     def forward(self, pixels: Tensor) -> Tensor:
-        if pixels.shape[-1] != self._size:
-            pixels = functional.interpolate(pixels, (self._size, self._size), mode="bilinear", antialias=True)
+        if pixels.shape[-1] != self.size:
+            pixels = functional.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
         logits: Tensor = self.net(pixels)
         return logits[:, self._known]
 
