@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from facemotion.backbones.network import EmotionNet
-from facemotion.data.loaders import Batch, Loader
+from facemotion.data.loaders import Batch
 from facemotion.devices import cpu_threads
 from facemotion.errors import DataError, TrainingError
 from facemotion.recipes.recipe import Recipe
+from facemotion.training.batches import training_batches, validation_batches
 from facemotion.training.folder import TrainingFolder
 from facemotion.training.history import Epoch, History
 from facemotion.training.loop import Loop, Validation
@@ -40,7 +41,6 @@ _REMEDY = (
     "the learning rate may be too high: --set optimizer.lr=..., or clip gradients: --set clip_grad=1. "
     "The last checkpoint is kept"
 )
-_CARD_LOADERS = 4
 # how long a card works on before it is asked what its steps gave
 _READING_SECONDS = 0.2
 
@@ -88,10 +88,11 @@ class Run:
             add_head(net, self._second.shape[1])
         self._recipe = self._settled(saved)
         teachers = load_teachers(self._recipe, training.labels)
-        self._loader = self._batches(training, augmented=True, shown=max((each.size for each in teachers), default=0))
+        shown = max((each.size for each in teachers), default=0)
+        self._loader = training_batches(training, self._recipe, together, device, second=self._second, shown=shown)
         if not len(self._loader):
             raise DataError("too little to train on", training.source, f"{together.count} faces", str(len(training)))
-        self._judge = self._batches(validation, augmented=False)
+        self._judge = validation_batches(validation, self._recipe, together, device)
         objective = Objective(self._recipe, training, teachers)
         self._recipe = self._with_precision(net, objective)
         self._loop = Loop(net, objective, self._recipe, device, together)
@@ -268,30 +269,6 @@ class Run:
             batch = next(iter(self._loader.epoch(0)))
             chosen = choose_precision(net, objective, batch, self._device)
         return self._recipe.override({"precision": self._together.agree(chosen)})
-
-    def _batches(self, samples: Samples, *, augmented: bool, shown: int = 0) -> Loader:
-        recipe, count = self._recipe, self._together.count
-        # a rest that is too small to give every process a face would leave one of them without a step, and one of a
-        # single face has no spread to normalise by
-        least = max(count, 2) if len(samples) > recipe.batch_size else count
-        on_card = self._device.type == "cuda"
-        return Loader(
-            samples,
-            recipe.input,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            second=self._second if augmented else None,
-            shown_size=shown,
-            augment=recipe.augment if augmented else None,
-            sampling=recipe.sampling if augmented else "order",
-            rank=self._together.rank,
-            world_size=count,
-            drop_last=augmented and len(samples) % recipe.batch_size < least,
-            # noise is drawn beside the card, which would wait for a single thread
-            workers=_CARD_LOADERS if on_card else 1,
-            # other cards can't do all that is done to faces: a Mac's samples no border
-            device=self._device if on_card else "cpu",
-        )
 
 
 def _split(samples: Samples) -> str:

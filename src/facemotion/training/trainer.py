@@ -87,8 +87,9 @@ class Trainer:
             except ValueError as error:
                 if "more than 1 value per channel" not in str(error):
                     raise
-                wanted = "at least 2: this network normalises over the faces of a batch"
-                raise RecipeError("too small a batch", "batch_size", wanted, str(self.recipe.batch_size)) from error
+                wanted = f"at least {2 * together.count}: this network normalises over the faces of a batch"
+                got = f"{min(self.recipe.batch_size, len(training))} faces"
+                raise RecipeError("too small a batch", "batch_size", wanted, got) from error
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
