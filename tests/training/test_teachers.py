@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from training_patterns import Stopped, stop_in_second_epoch
 
-from facemotion import Recipe
+from facemotion import Recipe, TrainingError
+from facemotion.classifier import Classifier
 from facemotion.data.samples import Samples
 from facemotion.training.teachers import Teacher
 from facemotion.training.trainer import Trainer
@@ -70,3 +73,25 @@ def test_teachers_work_in_the_precision_of_the_training(
     learning = recipe.override({"distill.teachers": [str(out / "a" / "best")], "precision": precision, "epochs": 1})
     Trainer(learning, out=out / "b").fit(train, val)
     assert asked and set(asked) == {half}
+
+
+def test_a_training_whose_teacher_became_another_does_not_go_on(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    teacher = out / "teacher"
+    for seed in (0, 1):
+        Trainer(recipe, out=out / str(seed), epochs=1, seed=seed).fit(train, val)
+
+    def put(seed: int, description: str) -> None:
+        known = Classifier.load(out / str(seed) / "best", device="cpu")
+        Classifier(known.net, replace(known.config, description=description)).save(teacher)
+
+    learning = Trainer(recipe.override({"distill.teachers": [str(teacher)]}), out=out / "b", epochs=2)
+    put(0, "what it learnt from")
+    with pytest.raises(Stopped):
+        learning.fit(train, val, progress=stop_in_second_epoch)
+    put(1, "what it learnt from")
+    with pytest.raises(TrainingError, match=r"another training \(the teachers have other weights\): .*--fresh"):
+        learning.fit(train, val)
+    put(0, "the same with other words")
+    assert len(learning.fit(train, val)) == 2

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facemotion.errors import TrainingError
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.checkpoint import WRITTEN, has_begun, load_checkpoint, recover_folder
+from facemotion.weights.spec import MODEL, WeightsConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facemotion.data.samples import Samples
 
 
 def earlier_state(folder: Path) -> dict[str, Any] | None:
@@ -25,6 +35,21 @@ def earlier_state(folder: Path) -> dict[str, Any] | None:
     return saved
 
 
+def fingerprints(
+    training: Samples, validation: Samples, second: NDArray[np.float32] | None, teachers: Iterable[WeightsConfig]
+) -> dict[str, str]:
+    """Name what a training learns from, beside its recipe: faces, their second labels, and networks."""
+    found = {"training": training.fingerprint, "validation": validation.fingerprint}
+    if second is not None:
+        found["second"] = hashlib.sha256(second.tobytes()).hexdigest()
+    # what makes the networks, and not what is told of them
+    made = [
+        (each.backbone, each.backbone_args, each.head.hidden, each.labels, each.input.to_dict(), each.files.get(MODEL))
+        for each in teachers
+    ]
+    return found | ({"teachers": hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()} if made else {})
+
+
 def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], folder: Path) -> None:
     """A TrainingError unless the folder's training is this one."""
     new = _flat(recipe.to_dict())
@@ -32,10 +57,16 @@ def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], fold
     changed = min(
         (_changes(_flat(Recipe.from_toml(saved[each]).to_dict()), new) for each in ("recipe", "resolved")), key=len
     )
-    changed += [f"the {part} data is another" for part in data if saved["data"].get(part) != data[part]]
+    changed += _others(saved["data"], data)
     if changed:
         ways = "start anew with --fresh, or choose another --out"
         raise TrainingError(f"{folder} holds another training ({'; '.join(changed)}): {ways}")
+
+
+def _others(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    """What is learnt from other things than before, in words."""
+    told = {"teachers": "the teachers have other weights"}
+    return [told.get(part, f"the {part} data is another") for part in new if old.get(part) != new[part]]
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import logging
 import math
 import time
@@ -25,10 +24,10 @@ from facemotion.training.history import Epoch, History
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.progress import Progress, Sums
-from facemotion.training.resume import check_same, earlier_state
+from facemotion.training.resume import check_same, earlier_state, fingerprints
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, starting_network
-from facemotion.training.teachers import load_teachers
+from facemotion.training.teachers import made_ready, read_teachers
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
@@ -73,10 +72,10 @@ class Run:
         self._device = device
         self._training, self._validation = training, validation
         self._together, self._interrupts, self._progress = together, interrupts, progress
-        self._data = {"training": training.fingerprint, "validation": validation.fingerprint}
         self._second = second_targets(training, recipe) if recipe.second.labels else None
-        if self._second is not None:
-            self._data["second"] = hashlib.sha256(self._second.tobytes()).hexdigest()
+        known = read_teachers(recipe)
+        configs = [each.config for each in known.values()]
+        self._data = fingerprints(training, validation, self._second, configs)
         self.history, self._sums = History(), Sums()
         self._unread, self._read_at = list[_Step](), time.monotonic()
         saved = together.agree(earlier_state(out) if together.first else None)
@@ -87,7 +86,7 @@ class Run:
         if self._second is not None:
             add_head(net, self._second.shape[1])
         self._recipe = self._settled(saved)
-        teachers = load_teachers(self._recipe, training.labels)
+        teachers = made_ready(known, self._recipe, training.labels)
         shown = max((each.size for each in teachers), default=0)
         self._loader = training_batches(training, self._recipe, together, device, second=self._second, shown=shown)
         if not len(self._loader):

@@ -32,13 +32,17 @@ class Teacher(nn.Module):
         return logits[:, self._known]
 
 
-def load_teachers(recipe: Recipe, labels: LabelSet) -> list[Teacher]:
-    """The networks that a recipe learns from. What they know besides the recipe's labels is not asked."""
-    return [_load(name, recipe, labels) for name in recipe.distill.teachers]
+def read_teachers(recipe: Recipe) -> dict[str, Classifier]:
+    """The weights that a recipe learns from, by their names."""
+    return {name: Classifier.load(name, device="cpu") for name in recipe.distill.teachers}
 
 
-def _load(name: str, recipe: Recipe, labels: LabelSet) -> Teacher:
-    teacher = Classifier.load(name, device="cpu")
+def made_ready(known: dict[str, Classifier], recipe: Recipe, labels: LabelSet) -> list[Teacher]:
+    """The networks of these weights. What they know besides the recipe's labels is not asked."""
+    return [_made_ready(name, known[name], recipe, labels) for name in recipe.distill.teachers]
+
+
+def _made_ready(name: str, teacher: Classifier, recipe: Recipe, labels: LabelSet) -> Teacher:
     own, spec = teacher.labels.labels, teacher.config.input
     try:
         known = [own.index(teacher.labels.find(label)) for label in labels.labels]
