@@ -131,6 +131,15 @@ def test_a_process_that_dies_ends_the_run_and_leaves_a_checkpoint(recipe: Recipe
     assert len((out / "history.csv").read_text().splitlines()) == 4
 
 
+def test_processes_whose_data_differ_do_not_begin_and_say_which_one_it_is(recipe: Recipe, tmp_path: Path) -> None:
+    other = SCRIPT.replace("patterns(160, 1)", "patterns(160, 3 if os.environ['RANK'] == '1' else 1)")
+    done = run(recipe, tmp_path / "run", 2, f"import os{other}")
+    assert done.returncode != 0
+    assert "TrainingError: not all processes learn from the same" in done.stderr
+    assert "in process 2 of 2 the training data is another." in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.fixture(autouse=True)
 def _needs_gloo() -> None:
     if not torch.distributed.is_gloo_available():

@@ -1,4 +1,4 @@
-"""What an earlier call left in a training folder: its state, whether it is this training, and what is not ours."""
+"""What an earlier call left in a training folder, and whether this training is that one, in every process alike."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.data.samples import Samples
+    from facemotion.training.distributed import Processes
 
 
 def earlier_state(folder: Path) -> dict[str, Any] | None:
@@ -50,6 +51,21 @@ def fingerprints(
     return found | ({"teachers": hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()} if made else {})
 
 
+def check_alike(data: dict[str, str], together: Processes) -> None:
+    """A TrainingError on every process unless all of them learn from the same."""
+    said = together.gather(data)
+    strays = [
+        f"in process {rank + 1} of {len(said)} {', '.join(different)}"
+        for rank, own in enumerate(said)
+        if (different := _others(said[0], own))
+    ]
+    if strays:
+        raise TrainingError(
+            f"not all processes learn from the same as the first one: {'; '.join(strays)}. "
+            "Data and teachers have to be the same on every machine"
+        )
+
+
 def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], folder: Path) -> None:
     """A TrainingError unless the folder's training is this one."""
     new = _flat(recipe.to_dict())
@@ -64,7 +80,7 @@ def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], fold
 
 
 def _others(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    """What is learnt from other things than before, in words."""
+    """What is learnt from other things, in words."""
     told = {"teachers": "the teachers have other weights"}
     return [told.get(part, f"the {part} data is another") for part in new if old.get(part) != new[part]]
 

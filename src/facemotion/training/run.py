@@ -24,7 +24,7 @@ from facemotion.training.history import Epoch, History
 from facemotion.training.loop import Loop, Validation
 from facemotion.training.losses import Objective
 from facemotion.training.progress import Progress, Sums
-from facemotion.training.resume import check_same, earlier_state, fingerprints
+from facemotion.training.resume import check_alike, check_same, earlier_state, fingerprints
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, starting_network
 from facemotion.training.teachers import made_ready, read_teachers
@@ -76,6 +76,7 @@ class Run:
         known = read_teachers(recipe)
         configs = [each.config for each in known.values()]
         self._data = fingerprints(training, validation, self._second, configs)
+        check_alike(self._data, together)
         self.history, self._sums = History(), Sums()
         self._unread, self._read_at = list[_Step](), time.monotonic()
         saved = together.agree(earlier_state(out) if together.first else None)
