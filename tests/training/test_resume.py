@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_patterns import Stopped
+from training_patterns import Stopped, same, stop_in_second_epoch
 
 from facemotion import Recipe, RecipeError, TrainingError
+from facemotion.classifier import Classifier
 from facemotion.data.samples import Samples
 from facemotion.training.progress import Progress
 from facemotion.training.trainer import Trainer
@@ -118,3 +119,23 @@ def test_numbers_of_numpy_are_written_as_numbers(recipe: Recipe, train: Samples,
     wanted.fit(train, val)
     assert Recipe.load(out / "recipe.toml").dropout == 0.2
     assert Recipe.load(out / "recipe.toml").input.std == (0.25,)
+
+
+@pytest.mark.parametrize("now", ["gone", "another"])
+def test_a_training_goes_on_without_the_weights_that_it_began_with(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, now: str
+) -> None:
+    begun, other = out / "begun", out / "other"
+    Trainer(recipe, out=begun, epochs=1).fit(train, val)
+    tuned = recipe.override({"init": str(begun / "best"), "dropout": 0.2, "epochs": 2})
+    Trainer(tuned, out=out / "whole").fit(train, val)
+    with pytest.raises(Stopped):
+        Trainer(tuned, out=out / "cut").fit(train, val, progress=stop_in_second_epoch)
+    shutil.rmtree(begun)
+    if now == "another":
+        Trainer(recipe, out=other, backbone_args={"width": 0.5}, epochs=1).fit(train, val)
+        other.rename(begun)
+    Trainer(tuned, out=out / "cut").fit(train, val)
+    assert same(out / "whole", out / "cut")
+    told = [Classifier.load(out / name / "best", device="cpu").config.trained_on for name in ("whole", "cut")]
+    assert told[0] == told[1] and len(told[0]) == 2

@@ -82,7 +82,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage shows as a different exception of torch's reader each time
         raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with --fresh") from error
-    if not isinstance(state, dict) or not {"recipe", "resolved", "data", "loop"} <= state.keys():
+    if not isinstance(state, dict) or not {"recipe", "resolved", "config", "data", "loop"} <= state.keys():
         raise TrainingError(f"{path} is no checkpoint of a training of ours: choose another --out")
     return state
 

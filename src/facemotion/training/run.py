@@ -26,7 +26,7 @@ from facemotion.training.losses import Objective
 from facemotion.training.progress import Progress, Sums
 from facemotion.training.resume import check_alike, check_same, earlier_state, fingerprints
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
-from facemotion.training.setup import choose_precision, starting_network
+from facemotion.training.setup import choose_precision, same_network, starting_network
 from facemotion.training.teachers import made_ready, read_teachers
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ class Run:
         if saved:
             check_same(saved, recipe, self._data, out)
         self._asked = Recipe.from_toml(saved["recipe"]) if saved else recipe
-        net, self._config = starting_network(recipe, training.labels)
+        if saved:
+            net, self._config = same_network(saved["config"], recipe, str(out))
+        else:
+            net, self._config = starting_network(recipe, training.labels)
         if self._second is not None:
             add_head(net, self._second.shape[1])
         self._recipe = self._settled(saved)
@@ -238,6 +241,7 @@ class Run:
         state = {
             "recipe": self._asked.to_toml(),
             "resolved": self._recipe.to_toml(),
+            "config": self._config.to_json(),
             "data": self._data,
             # statistics of batches differ between processes: those of the first are saved, as DDP keeps them
             "loop": self._loop.state(),

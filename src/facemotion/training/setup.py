@@ -133,15 +133,30 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
         net = known.net if known.labels == labels else _new_head(known.net, config)
         net.temperature = 1.0
         config = dataclasses.replace(config, packing=Packing(ranks=known.config.packing.ranks))
-    for module in net.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd) and recipe.dropout is not None:
-            module.p = recipe.dropout
+    _set_dropout(net, recipe)
     prefixes = [
         prefix for prefix in recipe.freeze if not any(name.startswith(prefix) for name, _ in net.named_modules())
     ]
     if prefixes:
         raise RecipeError("no layer begins so", "freeze", "the beginning of a layer's name", ", ".join(prefixes))
     return net, config
+
+
+def same_network(told: str, recipe: Recipe, place: str) -> tuple[EmotionNet, WeightsConfig]:
+    """The network of a training that goes on, without its values; told: the config that it began with.
+
+    What it began with besides is not asked: it may be gone, or be another by now.
+    """
+    config = WeightsConfig.from_json(told, place)
+    net = build_network(config)
+    _set_dropout(net, recipe)
+    return net, config
+
+
+def _set_dropout(net: EmotionNet, recipe: Recipe) -> None:
+    for module in net.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) and recipe.dropout is not None:
+            module.p = recipe.dropout
 
 
 def _refuse_crops_that_do_not_fit(net: EmotionNet, config: WeightsConfig) -> None:
