@@ -17,7 +17,9 @@ from training_patterns import patterns
 
 from facemotion import Recipe
 from facemotion.classifier import Classifier
+from facemotion.training import distributed
 from facemotion.training.checkpoint import load_checkpoint
+from facemotion.training.trainer import Trainer
 
 HERE = Path(__file__).parent
 SCRIPT = """
@@ -138,6 +140,16 @@ def test_processes_whose_data_differ_do_not_begin_and_say_which_one_it_is(recipe
     assert "TrainingError: not all processes learn from the same" in done.stderr
     assert "in process 2 of 2 the training data is another." in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("processors", "threads"), [(7, 2), (2, 1)])
+def test_processes_share_the_processors_of_their_machine(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, threads: int
+) -> None:
+    monkeypatch.setattr(distributed, "cpu_threads", lambda: processors)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    Trainer(recipe, out=tmp_path / "run", device="cpu", epochs=1, threads=0).fit(patterns(32, 1), patterns(32, 2))
+    assert Recipe.load(tmp_path / "run" / "recipe.toml").threads == threads
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
+from facemotion.devices import cpu_threads
 from facemotion.errors import DeviceError
 
 T = TypeVar("T")
@@ -80,6 +81,11 @@ def own_device(device: torch.device) -> torch.device:
         there = torch.cuda.device_count()
         raise DeviceError(f"process {int(local) + 1} of this machine has no GPU of its own: --nproc-per-node {there}")
     return torch.device("cuda", int(local))
+
+
+def own_threads() -> int:
+    """The processors that are this process's own: several on a machine share them."""
+    return max(cpu_threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 @contextmanager

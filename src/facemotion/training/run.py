@@ -15,10 +15,10 @@ import torch
 
 from facemotion.backbones.network import EmotionNet
 from facemotion.data.loaders import Batch
-from facemotion.devices import cpu_threads
 from facemotion.errors import DataError, TrainingError
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.batches import training_batches, validation_batches
+from facemotion.training.distributed import own_threads
 from facemotion.training.folder import TrainingFolder
 from facemotion.training.history import Epoch, History
 from facemotion.training.loop import Loop, Validation
@@ -259,7 +259,7 @@ class Run:
             backbone=config.backbone,
             backbone_args=config.backbone_args,
             input=config.input,
-            threads=recipe.threads or cpu_threads(),
+            threads=recipe.threads or own_threads(),
         )
         torch.set_num_threads(recipe.threads)
         return self._together.agree(recipe)
