@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from facemotion import Recipe, RecipeError
-from facemotion.training.setup import starting_network
+from facemotion.data.loaders import Loader
+from facemotion.data.samples import Samples
+from facemotion.training.losses import Objective
+from facemotion.training.setup import choose_precision, starting_network
 
 
 def test_dropout_is_that_of_whole_maps_too() -> None:
@@ -39,3 +42,29 @@ def test_the_trial_leaves_nothing_in_a_fresh_network() -> None:
     assert net.training
     norms = [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)]
     assert {int(each.num_batches_tracked) for each in norms if each.num_batches_tracked is not None} == {0}
+
+
+class Collecting(torch.nn.Module):
+    """Adds what a convolution gives to numbers in fp32, which torch refuses in any other precision."""
+
+    def __init__(self, says: str = "") -> None:
+        super().__init__()
+        self.layer, self.says = torch.nn.Conv2d(1, 3, 3), says
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.says and torch.is_autocast_enabled("cpu"):
+            raise RuntimeError(self.says)
+        found = self.layer(pixels).mean(dim=(2, 3))
+        return torch.zeros(found.shape).index_add_(0, torch.arange(len(found)), found)
+
+
+def test_a_network_that_can_not_work_in_bfloat16_is_trained_in_fp32(
+    recipe: Recipe, train: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = next(iter(Loader(train, recipe.input, batch_size=8).epoch(0)))
+    objective, device = Objective(recipe, train), torch.device("cpu")
+    with caplog.at_level("INFO", "facemotion"):
+        assert choose_precision(Collecting(), objective, batch, device) == "fp32"
+    assert "precision fp32: this network can't work in bf16 (" in caplog.text
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        choose_precision(Collecting("DefaultCPUAllocator: can't allocate memory"), objective, batch, device)
