@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from training_patterns import patterns
+from training_patterns import LABELS, patterns
 
-from facemotion import Evaluator, Samples
+from facemotion import Evaluator, InputSpec, Recipe, Samples, Trainer
 from facemotion.data.copies import has_copy_in, has_near_copy_in, near_pairs
 from facemotion.errors import DataError
+from facemotion.evaluation.calibrate import calibrate
 from facemotion.evaluation.leak import find_leak, may_be_trained_on, read_training, selected_split
 from facemotion.weights.folder import read_config
 
@@ -179,6 +180,17 @@ def test_a_split_that_the_trainer_divided_itself_is_known_by_the_data_s_name(
     for split, said in (("Training", True), ("PrivateTest", False)):
         notes = evaluator.evaluate(renamed, split=split).notes
         assert any("trained on data of this name" in note for note in notes) == said
+
+
+def test_a_split_with_a_name_of_its_own_that_the_trainer_divided_is_known(stripes: Samples, tmp_path: Path) -> None:
+    folds = stripes.with_splits([f"fold{at // 3 % 3}" for at in range(len(stripes))])
+    recipe = Recipe(labels=LABELS, input=InputSpec(24), epochs=1, batch_size=32, precision="fp32", threads=1)
+    trainer = Trainer(recipe, out=tmp_path, device="cpu")
+    trainer.fit(trainer.read(folds, "fold0"))
+    config = read_config(tmp_path / "best")
+    assert [may_be_trained_on(config, folds.select(f"fold{at}")) for at in range(3)] == [True, False, False]
+    with pytest.raises(DataError, match="the weights were trained on faces of this data"):
+        calibrate(tmp_path / "best", folds, tmp_path / "copy", split="fold0", device="cpu")
 
 
 def test_the_training_data_is_what_has_no_split_where_others_are_marked(stripes: Samples, knows_stripes: Path) -> None:

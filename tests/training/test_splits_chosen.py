@@ -85,6 +85,25 @@ def test_a_folder_without_a_split_to_choose_on_gives_a_share(recipe: Recipe) -> 
     assert set(training.split_counts()) | set(validation.split_counts()) == {"train", "val"}
 
 
+@pytest.mark.parametrize(
+    ("names", "split", "told"),
+    [
+        (("fold0", "fold1"), "fold0", "fold0"),
+        (("fold0", "fold1", "fold2"), "fold0/fold1", "fold0/fold1"),
+        (("train", "test"), None, "train"),
+        (("", "test"), None, "train"),
+        (("",), None, "train"),
+    ],
+)
+def test_what_is_divided_keeps_the_data_s_own_name(
+    recipe: Recipe, names: tuple[str, ...], split: str | None, told: str
+) -> None:
+    samples = read_samples(divided(patterns(192, 1), *names), recipe, split)
+    training, validation = training_data(samples, None, recipe)
+    assert training.split_counts() == {told: len(training)}
+    assert validation.split_counts() == {"val": len(validation)}
+
+
 def test_faces_that_are_all_copies_leave_none_to_choose_on(recipe: Recipe) -> None:
     with pytest.raises(DataError, match=r"the validation part is empty: .* \(--val\), got 9 faces"):
         training_data(patterns(3, 1).subset([0, 1, 2] * 3), None, recipe)

@@ -85,8 +85,8 @@ def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
 def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
     """Whether weights were trained on data of this name, and on this split of it where they have names.
 
-    A split that the trainer divided itself was called train: in the data it may have another name for that. FER-2013's
-    training part is known by its name, wherever it lies and whatever the label rule.
+    A training part that has no name is told as train, which in other copies of the data may be called otherwise.
+    FER-2013's training part is known by its name, wherever it lies and whatever the label rule.
     """
     marks = samples.split_counts()
     for told in config.trained_on:

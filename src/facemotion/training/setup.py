@@ -59,7 +59,10 @@ def training_data(
         if "val" not in divided.split_counts():
             wanted = "enough faces that are no copies of each other, or validation data (--val)"
             raise DataError("the validation part is empty", training.source, wanted, f"{len(training)} faces")
-        training, validation = divided.select("train"), divided.select("val")
+        rest = divided.splits == "train"
+        # under the data's own name an evaluation knows the faces again
+        names = np.where(training.splits == "", "train", training.splits)[rest]
+        training, validation = divided.subset(rest).with_splits(names), divided.select("val")
     _refuse_the_test(validation, "choose the epoch on")
     missing = [label for label, count in training.counts().items() if not count]
     if missing:
