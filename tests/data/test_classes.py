@@ -131,6 +131,26 @@ def test_a_table_of_numbers_without_the_last_one_says_what_to_do_and_that_works(
     assert prepared.counts() == read_data(table, labels="fer7").counts()
 
 
+@pytest.mark.parametrize("write_numbers", [write_pair, write_table])
+@pytest.mark.parametrize("numbers", ["ferplus8", "fer7", None])
+def test_numbers_from_1_to_7_are_no_positions(
+    drawn: Drawn, tmp_path: Path, write_numbers: Callable[[Drawn, Path], Path], numbers: str | None
+) -> None:
+    from_one = Drawn(drawn.images, drawn.targets + 1, drawn.usage)
+    source = write_numbers(from_one, tmp_path)
+    with pytest.raises(DataError, match=r"nothing says what a number means|what the numbers mean is not said.* no 0"):
+        read_data(source, numbers=numbers)
+    # who says the labels says where they begin
+    eight = read_data(source, labels=["unused", *OTHER_ORDER])
+    assert [eight.label(at) for at in range(28)] == [OTHER_ORDER[target] for target in drawn.targets]
+
+
+def test_pixels_numbered_from_1_to_7_are_no_positions(drawn: Drawn, tmp_path: Path) -> None:
+    path = write_pixels(drawn, tmp_path / "raf.csv", drawn.targets + 1)
+    with pytest.raises(DataError, match=r"wrong emotion.*labels=\[...\], and for the commands .*, got '7'"):
+        read_data(path, numbers="ferplus8")
+
+
 def write_pixels(drawn: Drawn, path: Path, targets: np.ndarray) -> Path:
     return Drawn(drawn.images, targets, ["Training"] * len(targets)).write_csv(path)
 

@@ -267,6 +267,17 @@ def test_numbers_mean_the_same_in_all_splits(
     assert read_data(tmp_path / "X_val.npy").labels == LabelSet.named(name)
 
 
+def test_one_hot_rows_without_any_in_the_first_column_count_from_1(drawn: Drawn, tmp_path: Path) -> None:
+    np.save(tmp_path / "X_train.npy", drawn.images)
+    np.save(tmp_path / "y_train.npy", np.eye(8)[drawn.targets + 1])
+    with pytest.raises(DataError, match=r"what the numbers mean is not said.* got numbers up to 7 and no 0"):
+        read_data(tmp_path)
+    # which split has the 0 does not matter
+    np.save(tmp_path / "X_test.npy", drawn.images[:1])
+    np.save(tmp_path / "y_test.npy", np.array([0]))
+    assert read_data(tmp_path).labels == LabelSet.named("ferplus8")
+
+
 def test_words_of_arrays_as_bytes_and_not_all_in_each_split(drawn: Drawn, tmp_path: Path) -> None:
     words = np.array(CLASSES)[drawn.targets]
     few = drawn.targets < 5

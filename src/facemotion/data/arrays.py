@@ -144,18 +144,22 @@ def _load_words_or_numbers(file: Path) -> NDArray[Any]:
         raise DataError("the array can't be read", str(file), "words in UTF-8", str(error)) from error
 
 
-def _count_labels(targets_file: Path) -> int:
-    """How many labels the numbers in a file speak of; no split need have all of them, so the others are asked too."""
+def _count_labels(targets_file: Path) -> tuple[int, bool]:
+    """How many labels the numbers in a file speak of, and whether 0 is among these, from which they then count.
+
+    No split need have all of them, so the others are asked too.
+    """
     splits = [file.stem.removeprefix("X_") for file in targets_file.parent.glob("X_*.npy")]
     pairs = [file for split in splits if (file := targets_file.with_name(f"y_{split}.npy")).is_file()]
-    count = 1
+    count, from_zero = 1, False
     for file in pairs if targets_file in pairs else [targets_file]:
         values = _load(file)
         if _is_one_hot(values):
-            count = max(count, values.shape[1])
+            count, from_zero = max(count, values.shape[1]), from_zero or bool(values[:, 0].any())
         elif values.dtype.kind in "iuf":
             count = max(count, int(np.nan_to_num(values, posinf=0, neginf=0).max(initial=0)) + 1)
-    return count
+            from_zero = from_zero or bool((values == 0).any())
+    return count, from_zero
 
 
 def _labels_beside(file: Path, numbers: LabelSet | None) -> LabelSet:
@@ -166,12 +170,13 @@ def _labels_beside(file: Path, numbers: LabelSet | None) -> LabelSet:
             return LabelSet(tuple(json.loads(names.read_text("utf-8"))))
         except (ValueError, TypeError) as error:
             raise DataError("wrong labels", str(names), "a JSON list of words", str(error)) from error
-    count = _count_labels(file)
+    count, from_zero = _count_labels(file)
     usual = {7: "fer7", 8: "ferplus8"}.get(count)
-    if numbers is None or len(numbers) != count:
-        if usual is None:
+    if numbers is None or len(numbers) != count or not from_zero:
+        if usual is None or not from_zero:
             hint = f"labels=[...] or {LABELS} beside it"
-            raise DataError("what the numbers mean is not said", str(file), hint, f"numbers up to {count - 1}")
+            got = f"numbers up to {count - 1}{'' if from_zero else ' and no 0'}"
+            raise DataError("what the numbers mean is not said", str(file), hint, got)
         numbers = LabelSet.named(usual)
     taken = ", ".join(numbers)
     log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, taken, LABELS)

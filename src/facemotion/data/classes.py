@@ -73,10 +73,11 @@ def numbered_label(word: str, numbering: LabelSet) -> str | None:
 
 
 def counted_in(source: Path, words: Iterable[str], numbers: LabelSet | None) -> LabelSet | None:
-    """`numbers`, with a warning, where all words are positions in it, the last one among them."""
+    """`numbers`, with a warning, where all words are positions in it, the first and the last one among them."""
     positions = [str(at) for at in range(len(numbers or ()))]
     written = {word.lstrip("0") or "0" for word in words}
-    if numbers is None or not written <= set(positions) or positions[-1] not in written:
+    # without a 0 they may count seven classes from 1, which are positions among eight labels all the same
+    if numbers is None or not {positions[0], positions[-1]} <= written <= set(positions):
         return None
     log.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
     return numbers

@@ -55,7 +55,7 @@ def read_data(
     split: one split alone; "train", "val" and "test" find Training, PublicTest and PrivateTest too.
     labels: a known label set or your own, which must have every class that occurs. `Samples.restrict` drops classes.
     numbers: emotions that numbers in place of class names are positions in, where no `labels` are named, the data does
-    not say what they mean and there are as many. FER-2013's own files have the challenge's numbers;
+    not say what they mean and there are as many, counted from 0. FER-2013's own files have the challenge's numbers;
     a CSV of pixels with more numbers than these, and another name, is none of them.
     label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces. A pack has its own.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
