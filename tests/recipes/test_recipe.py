@@ -56,6 +56,14 @@ def test_what_is_written_is_what_is_read(text: str) -> None:
     assert tomllib.loads(recipe.to_toml()) == tomllib.loads(Recipe.from_toml(recipe.to_toml()).to_toml())
 
 
+def test_lists_of_tables_in_a_backbone_s_arguments_are_written_as_toml() -> None:
+    blocks = [{"width": 8, "kinds": ["a", {"a b": True}]}, {"width": 16, "pool": {"by": 0.5}}, {}]
+    recipe = Recipe.from_dict({"backbone_args": {"blocks": blocks, "depth": 2}})
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    without = Recipe.from_dict({"backbone_args": {"blocks": [{"width": 8, "pool": None}, None], "depth": None}})
+    assert Recipe.from_toml(without.to_toml()).backbone_args == {"blocks": [{"width": 8}]}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

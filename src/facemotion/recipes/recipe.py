@@ -15,7 +15,7 @@ from facemotion.errors import RecipeError, UnknownNameError
 from facemotion.file_names import at_home
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
-from facemotion.recipes.toml import check, parse_value, to_toml
+from facemotion.recipes.toml import check, given, parse_value, to_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested as in TOML; keys that are None are left out."""
-        return _given(dataclasses.asdict(self) | {"input": self.input.to_dict()})
+        values: dict[str, Any] = given(dataclasses.asdict(self) | {"input": self.input.to_dict()})
+        return values
 
     def to_toml(self) -> str:
         """All keys with their values, as a training folder keeps them."""
@@ -285,12 +286,6 @@ def _check_labels(labels: str | tuple[str, ...], place: str) -> None:
         raise RecipeError(str(error), place) from error
     if count < 2:
         raise RecipeError("too few labels", place, "at least two", repr(labels))
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that are there, in tables too: TOML has no word for nothing."""
-    tables = {key: _given(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-    return {key: value for key, value in tables.items() if value is not None}
 
 
 def _folder() -> Any:

@@ -99,6 +99,16 @@ def parse_value(text: str) -> Any:
     return text if isinstance(value, date | time) else value
 
 
+def given(value: Any) -> Any:
+    """A value without what is None in its tables and lists: TOML has no word for nothing."""
+    if isinstance(value, Mapping):
+        return {key: given(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        there = [given(each) for each in value if each is not None]
+        return tuple(there) if isinstance(value, tuple) else there
+    return value
+
+
 def to_toml(values: Mapping[str, Any]) -> str:
     """Plain values as TOML: single values first, then a table for each mapping."""
     return "\n".join(_table(values, ())) + "\n"
@@ -123,6 +133,8 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):  # one in a list: others are tables of their own
+        return f"{{{', '.join(f'{_key(key)} = {_value(each)}' for key, each in value.items())}}}"
     if isinstance(value, str):
         # JSON's escapes are TOML's, but for DEL, which TOML wants escaped
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
