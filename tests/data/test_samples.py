@@ -52,7 +52,7 @@ def test_a_subset_keeps_everything_of_its_samples(samples: Samples, drawn: Drawn
     np.testing.assert_array_equal(part.read(1), drawn.images[20])
     assert [part.label(0), part.label(1)] == ["surprise", "neutral"]
     assert part.columns["site"].tolist() == ["2", "2"]
-    assert part.place(1) == "arrays: row 20"
+    assert part.place(1) == "arrays in memory: row 20"
     assert len(samples.subset(samples.columns["site"] == "1")) == 9
 
 

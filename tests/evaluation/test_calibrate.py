@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_patterns import patterns
+from training_patterns import LABELS, patterns
 
-from facemotion import EmotionRecognizer, Evaluator, Samples
+from facemotion import EmotionRecognizer, Evaluator, InputSpec, Recipe, Samples, Trainer
 from facemotion.classifier import Classifier
 from facemotion.errors import DataError, UnknownNameError, WeightsError
 from facemotion.evaluation.calibrate import calibrate
@@ -130,3 +130,20 @@ def test_where_the_trainer_put_a_share_aside_only_that_share_is_fitted_on(
         calibrate(knows_stripes, nameless, tmp_path / "copy")
     chosen = stripes.select("val").with_splits([""] * 96)
     assert calibrate(knows_stripes, chosen, tmp_path / "copy", device="cpu").count == 96
+
+
+def test_of_arrays_in_memory_the_faces_decide_and_not_the_name_that_all_have(tmp_path: Path) -> None:
+    drawn = [patterns(count, seed) for seed, count in enumerate((96, 48, 48))]
+    train, val, other = (
+        Samples.from_arrays(np.stack([each.read(at) for at in range(len(each))]), each.targets, LABELS)
+        for each in drawn
+    )
+    recipe = Recipe(labels=LABELS, input=InputSpec(24), epochs=1, batch_size=32, precision="fp32", threads=1)
+    Trainer(recipe, out=tmp_path, device="cpu").fit(train, val)
+    best = tmp_path / "best"
+    assert calibrate(best, other, tmp_path / "copy", device="cpu").count == 48
+    assert not any("trained on" in note for note in Evaluator(best, device="cpu").evaluate(other).notes)
+    with pytest.raises(DataError, match="the weights were trained on these faces"):
+        calibrate(best, train, tmp_path / "again", device="cpu")
+    with pytest.raises(DataError, match="the epoch of these weights was chosen on this split"):
+        Evaluator(best, device="cpu").evaluate(val)

@@ -132,7 +132,7 @@ def test_joined_by_row(tmp_path: Path) -> None:
     samples = Samples.from_arrays(images, [0, 1, 0, 1, 0], ("happy", "sad")).subset([4, 1])
     path = tmp_path / "groups.csv"
     path.write_text("row,site\n1,north\n4,south\n0,west\n")
-    assert samples.place(0) == "arrays: row 4"
+    assert samples.place(0) == "arrays in memory: row 4"
     assert slice_columns(samples, path)["site"].tolist() == ["south", "north"]
 
 
@@ -144,7 +144,7 @@ def test_joined_by_row(tmp_path: Path) -> None:
         ("row,sex\n", "no row in it"),
         ("row,sex\n0,f,x\n", "row 2: a row of another length: expected 2, got 3"),
         ("row,sex\n1,f\n1,m\n", "row 3: a face twice: expected each face once, got '1', as row 2"),
-        ("row,sex\n77,f\n", "no row belongs to a judged face: expected row as in arrays: row 0, got '77'"),
+        ("row,sex\n77,f\n", "no row belongs to a judged face: expected row as in arrays in memory: row 0, got '77'"),
     ],
 )
 def test_a_table_that_does_not_fit_is_explained(tmp_path: Path, text: str, says: str) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _S = TypeVar("_S", bound="Samples")
 
+# the source of pictures in memory where nothing else was said: all of them have this name, and no file should
+IN_MEMORY = "arrays in memory"
 # what people call the same part of a data set; a name that the data has itself always comes first
 _SPLIT_ALIASES = (
     ("train", "training"),
@@ -76,11 +78,13 @@ class Samples:
         *,
         splits: Sequence[str] | None = None,
         columns: Mapping[str, Sequence[Any]] | None = None,
-        source: str = "arrays",
+        source: str = IN_MEMORY,
     ) -> Self:
         """Samples from uint8 pictures in memory, (n, H, W) or (n, H, W, 3), and the position of each one's label.
 
         columns: further columns, whose names become lower case, as those of a table do.
+        source: what the data is called. Under a name of its own an evaluation knows faces that were trained on, in
+        other company too; without one it knows the very set alone.
         """
         if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
             wanted = "uint8 of shape (n, height, width) or (n, height, width, 3)"

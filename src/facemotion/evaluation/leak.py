@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facemotion.data.copies import has_copy_in, has_near_copy_in
+from facemotion.data.samples import IN_MEMORY
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.evaluation.reading import own_split, part_of, read_faces, split_name
@@ -99,7 +100,7 @@ def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
 
 
 def _same_name(told: dict[str, Any], samples: Samples) -> bool:
-    return Path(str(told.get("data"))).name == Path(samples.source).name
+    return samples.source != IN_MEMORY and Path(str(told.get("data"))).name == Path(samples.source).name
 
 
 def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
