@@ -132,6 +132,22 @@ def test_where_the_trainer_put_a_share_aside_only_that_share_is_fitted_on(
     assert calibrate(knows_stripes, chosen, tmp_path / "copy", device="cpu").count == 96
 
 
+def test_a_copy_knows_its_faces_as_the_weights_do(stripes: Samples, knows_stripes: Path, tmp_path: Path) -> None:
+    calibrate(knows_stripes, stripes, tmp_path / "copy", device="cpu")
+    assert read_config(tmp_path / "copy").metrics[-1]["fingerprint"] == stripes.select("val").fingerprint
+    others = dataclasses.replace(patterns(60, 8), source=stripes.source).with_splits(["val"] * 60)
+    for weights in (knows_stripes, tmp_path / "copy"):
+        evaluator = Evaluator(weights, device="cpu")
+        assert evaluator.evaluate(others, split="val").count == 60
+        with pytest.raises(DataError, match="the epoch of these weights was chosen on this split"):
+            evaluator.evaluate(stripes, split="val")
+    # what a temperature was fitted on is no validation data for that
+    nameless = stripes.subset(range(20, 200)).with_splits([""] * 180)
+    calibrate(knows_stripes, dataclasses.replace(nameless, source="elsewhere"), tmp_path / "second", device="cpu")
+    with pytest.raises(DataError, match="the weights were trained on faces of this data"):
+        calibrate(tmp_path / "second", nameless, tmp_path / "third", device="cpu")
+
+
 def test_of_arrays_in_memory_the_faces_decide_and_not_the_name_that_all_have(tmp_path: Path) -> None:
     drawn = [patterns(count, seed) for seed, count in enumerate((96, 48, 48))]
     train, val, other = (

@@ -106,6 +106,7 @@ def calibrate(
         "split": done.split or "",
         "label_rule": done.label_rule,
         "count": done.count,
+        "fingerprint": samples.fingerprint,
     }
     told |= {"temperature": done.temperature, "ece_before": done.ece_before, "ece_after": done.ece_after}
     # what an earlier calibration found is no longer true
@@ -141,8 +142,8 @@ def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> S
     numbered = chosen.restrict(config.label_set)
     if any(each.get("fingerprint") == numbered.fingerprint for each in config.trained_on):
         raise DataError("the weights were trained on these faces", samples.source, "a validation split", split)
-    judged_on = [each.get("fingerprint") for each in config.metrics]
-    if numbered.fingerprint not in judged_on and may_be_trained_on(config, chosen):
+    chosen_on = [each.get("fingerprint") for each in config.metrics if "temperature" not in each]
+    if numbered.fingerprint not in chosen_on and may_be_trained_on(config, chosen):
         wanted = "the part that chose the epoch: in Python split_samples(read_data(...), share, seed).select('val')"
         raise DataError("the weights were trained on faces of this data", samples.source, wanted, split or "all of it")
     return numbered
