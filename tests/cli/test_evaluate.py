@@ -150,6 +150,18 @@ def test_weights_and_data_that_are_not_there(capsys: pytest.CaptureFixture[str],
         assert told.count("\n") == 1
 
 
+def test_a_report_never_becomes_a_class_of_what_was_read(
+    faces: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained_on = tmp_path / "train"
+    shutil.copytree(faces / "train", trained_on)
+    for source in (faces, trained_on):
+        code, _, told = run_here(capsys, weights, faces, "--training-data", trained_on, "--out", source / "report")
+        assert code == 1
+        assert f"lies in the class folders {source} and would become one" in told
+        assert not (source / "report").exists()
+
+
 def test_names_of_strangers_command_no_terminal(
     weights: Path, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -142,12 +142,15 @@ def test_of_several_processes_one_speaks(faces: Path) -> None:
 
 
 def test_a_training_never_becomes_a_class_of_its_data(faces: Path) -> None:
-    done = run(*train(faces, "--out", str(faces / "run")))
-    assert done.returncode == 1
-    assert done.stderr.endswith(
-        "lies in the class folders " + str(faces) + " and would become one: name another place\n"
-    )
-    assert sorted(path.name for path in faces.iterdir()) == ["bars", "rings"]
+    val = faces.with_name("val")
+    shutil.copytree(faces, val)
+    for source in (faces, val):
+        done = run(*train(faces, "--val", str(val), "--out", str(source / "run")))
+        assert done.returncode == 1
+        assert done.stderr.endswith(
+            "lies in the class folders " + str(source) + " and would become one: name another place\n"
+        )
+        assert sorted(path.name for path in source.iterdir()) == ["bars", "rings"]
 
 
 def test_a_rest_of_one_face_stops_no_training(faces: Path) -> None:

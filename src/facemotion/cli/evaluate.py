@@ -42,7 +42,7 @@ def evaluate(
     The split that chose the epoch of the weights is refused. With --calibrate the temperature is fitted on the
     validation split, and a calibrated copy of the weights is written to --out.
     """
-    refuse_within(data, out)
+    refuse_within(out, data, training_data)
     if calibrating:
         if out is None:
             raise click.UsageError("--calibrate writes a copy of the weights: name its folder with --out")

@@ -63,7 +63,7 @@ def train(
     overrides = dict(_pair(change) for change in changes)
     if label_rule:
         overrides["label_rule"] = label_rule
-    refuse_within(data, out)
+    refuse_within(out, data, val)
     trainer = Trainer(Recipe.load(recipe).override(overrides), out=out, device=device)
     training = trainer.read(data, split)
     validation = trainer.read(val or data, val_split) if val or val_split else None
