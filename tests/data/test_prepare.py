@@ -106,6 +106,23 @@ def test_size_and_colour(drawn: Drawn, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "labels.json").read_text()) == CLASSES
 
 
+@pytest.mark.parametrize(
+    ("marks", "name"),
+    [(("val", ""), "train"), (("", "PrivateTest"), "train"), (("", "fold1"), "all"), (("", "val", "Training"), "all")],
+)
+def test_arrays_of_faces_without_a_split_are_the_training_part_beside_others(
+    drawn: Drawn, tmp_path: Path, marks: tuple[str, ...], name: str
+) -> None:
+    source = read_data(drawn.write_folders(tmp_path / "in", splits=False))
+    marked = source.with_splits([marks[at % len(marks)] for at in range(28)])
+    prepare(marked, tmp_path / "out", layout="npy")
+    counts = marked.split_counts()
+    counts[name] = counts.pop("")
+    assert read_data(tmp_path / "out").split_counts() == counts
+    # nothing is new
+    assert prepare(marked, tmp_path / "out", layout="npy").done_before == 28
+
+
 @pytest.mark.parametrize("layout", ["folders", "npy", "pack"])
 def test_pictures_that_come_later_are_added_and_nothing_is_done_twice(
     drawn: Drawn, tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,7 @@ import numpy as np
 from facemotion.data.arrays import LABELS
 from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
-from facemotion.data.samples import Samples
+from facemotion.data.samples import SPLIT_ALIASES, Samples
 from facemotion.errors import DataError
 from facemotion.file_names import safe_name, short_name
 from facemotion.images import write_png
@@ -154,10 +154,14 @@ class ArrayOutput:
         labels: LabelSet,
         label_rule: str | None,
         spec: InputSpec,
+        splits: Iterable[str],
         done: Sequence[Entry],
     ) -> None:
         self.out, self.layout, self.labels, self.label_rule = out, layout, labels, label_rule
         self.shape = (spec.size, spec.size) if spec.channels == 1 else (spec.size, spec.size, 3)
+        known = {usual for usual, *others in SPLIT_ALIASES if {each.lower() for each in splits} & {usual, *others}}
+        # beside validation or test faces those without a split are the training part, which a name has to tell here
+        self._unmarked = "train" if known and "train" not in known else "all"
         self._begun: set[str] = set()
         self._rows: dict[str, int] = {}
         for entry in done:
@@ -196,7 +200,7 @@ class ArrayOutput:
         shutil.rmtree(self.out / _UNFINISHED)
 
     def _key(self, split: str) -> str:
-        return "faces" if self.layout == "pack" else safe_name(split or "all")
+        return "faces" if self.layout == "pack" else safe_name(split or self._unmarked)
 
     def _raw(self, key: str) -> Path:
         return self.out / _UNFINISHED / f"{key}.raw"

@@ -124,7 +124,7 @@ def prepare(
         output: Output = FolderOutput(folder, source.labels)
         if layout != "folders" and source.labels is not None:
             rule = source.label_rule if isinstance(source, Samples) else None
-            output = ArrayOutput(folder, layout, source.labels, rule, spec, done)
+            output = ArrayOutput(folder, layout, source.labels, rule, spec, set(source.splits), done)
         count = len(source.paths) if isinstance(source, Photos) else len(source)
         if journal.entries:
             # all of them before anything is written: going on with other splits would put copies on both sides

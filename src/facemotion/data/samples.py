@@ -27,7 +27,7 @@ _S = TypeVar("_S", bound="Samples")
 # the source of pictures in memory where nothing else was said: all of them have this name, and no file should
 IN_MEMORY = "arrays in memory"
 # what people call the same part of a data set; a name that the data has itself always comes first
-_SPLIT_ALIASES = (
+SPLIT_ALIASES = (
     ("train", "training"),
     ("val", "valid", "validation", "dev", "publictest"),
     ("test", "testing", "eval", "privatetest"),
@@ -149,7 +149,7 @@ class Samples:
         if name in names:
             return name
         by_key = {split.lower(): split for split in names}
-        aliases = next((group for group in _SPLIT_ALIASES if name.lower() in group), ())
+        aliases = next((group for group in SPLIT_ALIASES if name.lower() in group), ())
         for key in (name.lower(), *aliases):
             if key in by_key:
                 return by_key[key]
