@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
+from facemotion.version import __version__
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.folder import read_config, read_folder, write_folder
 from facemotion.weights.spec import WeightsConfig
@@ -31,6 +33,12 @@ def test_what_is_written_is_read_and_the_config_tells_its_hash(tmp_path: Path) -
         "config.json",
         "model.safetensors",
     ]
+
+
+def test_the_version_is_that_of_what_wrote_it(tmp_path: Path) -> None:
+    """Also where the config came with weights that another version wrote, which a training began with."""
+    write_folder(tmp_path, dataclasses.replace(CONFIG, facemotion_version="0.0.1"), b"tensors")
+    assert read_config(tmp_path).facemotion_version == __version__
 
 
 def test_promises_of_others_count_for_more_than_the_folders_own(tmp_path: Path) -> None:

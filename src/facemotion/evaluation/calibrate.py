@@ -23,7 +23,6 @@ from facemotion.evaluation.leak import may_be_trained_on
 from facemotion.evaluation.reading import is_test, part_of, read_faces, split_name
 from facemotion.evaluation.views import probabilities_of
 from facemotion.file_names import at_home
-from facemotion.version import __version__
 from facemotion.weights.folder import read_config, read_folder, write_folder
 from facemotion.weights.sources import resolve
 from facemotion.weights.spec import CONFIG, MODEL
@@ -112,11 +111,7 @@ def calibrate(
     # what an earlier calibration found is no longer true
     kept = [each for each in config.metrics if "temperature" not in each]
     metrics = (*({key: value for key, value in each.items() if key not in _OF_A_TEMPERATURE} for each in kept), told)
-    write_folder(
-        target,
-        dataclasses.replace(config, temperature=done.temperature, metrics=metrics, facemotion_version=__version__),
-        tensors,
-    )
+    write_folder(target, dataclasses.replace(config, temperature=done.temperature, metrics=metrics), tensors)
     return done
 
 

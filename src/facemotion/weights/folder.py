@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
+from facemotion.version import __version__
 from facemotion.weights.card import card, is_card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
@@ -70,7 +71,8 @@ def _read_tensors(path: Path, most: int) -> bytes:
 def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str | None = None) -> WeightsConfig:
     """Write a weights folder; each file appears whole or not at all, the config last. Gives the config as written."""
     # the card is for people, who may edit it: it is not pinned
-    config = dataclasses.replace(config, files={MODEL: hashlib.sha256(tensors).hexdigest()})
+    files = {MODEL: hashlib.sha256(tensors).hexdigest()}
+    config = dataclasses.replace(config, files=files, facemotion_version=__version__)
     contents = {
         MODEL: tensors,
         # a folder's name may be no UTF-8
