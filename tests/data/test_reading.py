@@ -303,6 +303,13 @@ def test_numbers_of_arrays_mean_what_labels_json_says(drawn: Drawn, tmp_path: Pa
     assert read_data(tmp_path).label(2) == "calm"
 
 
+@pytest.mark.parametrize("layout", ["fer2013", "folders"])
+def test_the_rule_none_means_the_data_s_own_labels(drawn: Drawn, tmp_path: Path, layout: str) -> None:
+    source = drawn.write_csv(tmp_path / "fer2013.csv") if layout == "fer2013" else drawn.write_folders(tmp_path)
+    assert read_data(source, label_rule="none").label_rule is None
+    assert read_data(source, label_rule="none").fingerprint == read_data(source).fingerprint
+
+
 # bad input: file, row, expected and got; or counted and listed
 
 

@@ -138,6 +138,14 @@ def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
         recipe.override({"epochs.x": 3})
 
 
+def test_none_takes_a_rule_or_dropout_away_wherever_it_is_said() -> None:
+    text = 'label_rule = "none"\ndropout = "none"\n[second]\nlabels = "basic5"\nlabel_rule = "none"'
+    recipe = Recipe.from_toml(text)
+    assert (recipe.label_rule, recipe.dropout, recipe.second.label_rule) == (None, None, None)
+    soft = recipe.override({"label_rule": "soft", "second.label_rule": "soft"})
+    assert soft.override({"label_rule": "none", "second.label_rule": "none"}) == recipe
+
+
 def test_every_key_is_documented_with_its_default() -> None:
     page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
     block = page.partition("```toml\n")[2].partition("```")[0]

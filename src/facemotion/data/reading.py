@@ -57,12 +57,14 @@ def read_data(
     numbers: emotions that numbers in place of class names are positions in, where no `labels` are named, the data does
     not say what they mean and there are as many, counted from 0. FER-2013's own files have the challenge's numbers;
     a CSV of pixels with more numbers than these, and another name, is none of them.
-    label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces. A pack has its own.
+    label_rule: "majority", "plurality", "all" or "soft": labels by the FER+ votes beside the faces; without it, or with
+    "none", the data's own. A pack has its own rule.
     skip_bad: leave bad samples out and list them in `faults`, instead of raising a DataError at the first.
     one_class: a single class is enough; without it that is a fault, unless `labels` are given.
     """
     wanted = None if labels is None else LabelSet.of(labels)
     numbering = None if numbers is None else LabelSet.of(numbers)
+    label_rule = None if label_rule == "none" else label_rule
     faults = Faults(skip=skip_bad)
     if isinstance(source, Samples):
         samples = _of_samples(source, wanted, label_rule, faults)

@@ -228,14 +228,14 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], place: str = "recipe") -> Self:
         """A recipe from plain values, nested as in TOML."""
-        recipe: Self = check(cls, values, place)
+        recipe: Self = check(cls, _without_none(values), place)
         recipe._check_ranges(place)
         return recipe
 
     def override(self, changes: Mapping[str, Any]) -> Self:
         """The recipe with keys changed: {"epochs": 5, "optimizer.lr": "0.01"}; text is read as TOML if it can be.
 
-        "none" takes `label_rule` or `dropout` away: TOML has no word for nothing.
+        "none" takes `label_rule` or `dropout` away, as in a file.
         """
         values = self.to_dict()
         for key, value in changes.items():
@@ -245,10 +245,7 @@ class Recipe:
                 table = table.setdefault(name, {})
                 if not isinstance(table, dict):
                     raise RecipeError("not a table", f"override: {key}", got=repr(name))
-            if last in ("label_rule", "dropout") and value == "none":
-                table.pop(last, None)
-            else:
-                table[last] = parse_value(value) if isinstance(value, str) else value
+            table[last] = parse_value(value) if isinstance(value, str) else value
         return self.from_dict(values, "override")
 
     def to_dict(self) -> dict[str, Any]:
@@ -286,6 +283,14 @@ def _check_labels(labels: str | tuple[str, ...], place: str) -> None:
         raise RecipeError(str(error), place) from error
     if count < 2:
         raise RecipeError("too few labels", place, "at least two", repr(labels))
+
+
+def _without_none(values: Any) -> Any:
+    """The values without the rules and dropouts that are "none": TOML has no word for nothing."""
+    if not isinstance(values, Mapping):
+        return values
+    unsaid = ("label_rule", "dropout")
+    return {key: _without_none(each) for key, each in values.items() if key not in unsaid or each != "none"}
 
 
 def _folder() -> Any:
