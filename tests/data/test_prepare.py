@@ -155,7 +155,9 @@ def test_a_folder_goes_on_with_the_same_splits_alone(drawn: Drawn, tmp_path: Pat
     source = read_data(drawn.write_folders(tmp_path / "in", splits=False))
     prepare(split_samples(source, 0.3, 0), tmp_path / "out")
     before = bytes_of(tmp_path / "out")
-    with pytest.raises(DataError, match=r"begun with another split or class for .*expected split (train|val)"):
+    with pytest.raises(
+        DataError, match=r"another split or class for .*; delete it or name another: .*expected split (train|val)"
+    ):
         prepare(split_samples(source, 0.3, 7), tmp_path / "out")
     assert bytes_of(tmp_path / "out") == before
 

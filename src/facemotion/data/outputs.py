@@ -90,7 +90,7 @@ class Journal:
         """Refuse what was done before as a face of another split or class."""
         done = self.entries.get(entry.item)
         if done is not None and (done.split, done.label) != (entry.split, entry.label):
-            what = f"the folder was begun with another split or class for {entry.item}; name another"
+            what = f"the folder was begun with another split or class for {entry.item}; delete it or name another"
             expected, got = (f"split {each.split or 'none'}, class {each.label}" for each in (done, entry))
             raise DataError(what, str(self.path), expected, got)
 
