@@ -93,3 +93,12 @@ def test_letters_of_two_characters_are_those_of_one() -> None:
     assert labels.find("mu\u0308de") == "müde"
     assert labels.find("STRASSE") == "straße"
     assert LabelSet(("mu\u0308de", "wach")).index("Müde") == 0
+
+
+def test_labels_that_a_number_alone_tells_apart_are_told_why_they_are_one() -> None:
+    number = "a number before it is no part of it"
+    with pytest.raises(DataError, match=f"each label once, and {number}, got '2 stars' and '3 stars'"):
+        LabelSet(("1 star", "2 stars", "3 stars"))
+    for labels in (("happy", "joy"), ("4 sad", "4_sadness")):
+        with pytest.raises(DataError, match="expected each label once, got"):
+            LabelSet(labels)

@@ -63,7 +63,9 @@ class LabelSet:
         for label in self.labels:
             key = _key(label)
             if key in by_key:
-                raise DataError("wrong labels", expected="each label once", got=f"{by_key[key]!r} and {label!r}")
+                numbers = {re.split(r"\D", each.strip(), maxsplit=1)[0] for each in (by_key[key], label)}
+                why = ", and a number before it is no part of it" if len(numbers) > 1 else ""
+                raise DataError("wrong labels", expected=f"each label once{why}", got=f"{by_key[key]!r} and {label!r}")
             by_key[key] = label
         object.__setattr__(self, "_by_key", by_key)
 
