@@ -16,8 +16,9 @@ check:
 	pytest -q -p no:cacheprovider tests/test_house.py
 	mkdocs build --quiet --strict --site-dir $(SCRATCH)/site
 
+# two at a time: a worker of these takes 1 to 3 GB; a file's tests stay together, since they share small trainings
 test:
-	pytest
+	pytest -n 2 --dist loadfile
 
 # what these tests try a little in every run, very often: half an hour
 fuzz:
