@@ -1,4 +1,7 @@
-"""Names of files: those that we write, made of what others chose, and what people write: ~ for a home, and patterns."""
+"""Names of files: those that we write, made of what others chose, and what people write: ~ for a home, and patterns.
+
+And addresses, which may hold a secret: what is told or kept of one is `without_secrets`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from pathlib import Path
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
 _MOST_BYTES = 180
 _SIGNS = "*?["
+# scheme://user:password@host
+_PASSWORD = re.compile(r"(?<=://)([^/?#:@]*):[^/?#]*@")
 
 
 def safe_name(name: str) -> str:
@@ -37,6 +42,16 @@ def short_name(name: str) -> str:
     while len(os.fsencode(name)) > _MOST_BYTES:
         name = name[:-1]
     return name
+
+
+def has_password(name: str) -> bool:
+    """Whether a name is an address with a password in it."""
+    return _PASSWORD.search(name) is not None
+
+
+def without_secrets(name: str) -> str:
+    """An address as everybody may read it: no password, and nothing of what stands behind a ?, as keys do."""
+    return _PASSWORD.sub(r"\1:***@", name).partition("?")[0] if "://" in name else name
 
 
 def is_pattern(name: str | os.PathLike[str]) -> bool:

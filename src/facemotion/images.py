@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.containers import BEGINNING, jpeg_scans, known_kind
 from facemotion.errors import ImageError
-from facemotion.file_names import at_home, input_path
+from facemotion.file_names import at_home, input_path, without_secrets
 from facemotion.upright import orientation_of, upright_rgb
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _opened(place: str) -> BinaryIO:
     try:
         return input_path(place).open("rb")
     except FileNotFoundError:
-        raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", place) from None
+        raise ImageError(f"no such file{ONLY_CLIPS if '://' in place else ''}", without_secrets(place)) from None
     except IsADirectoryError:
         raise ImageError("this is a folder", place, expected=_READABLE) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

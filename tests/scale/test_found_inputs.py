@@ -96,6 +96,19 @@ def test_names_and_tables_that_cannot_be_read_are_refused(weights: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_a_password_in_an_address_is_refused_before_a_table_keeps_it(
+    faces: Path, weights: Path, tmp_path: Path
+) -> None:
+    address, listed = "s3://key:secret@bucket/a.png", tmp_path / "list.txt"
+    listed.write_text(f"a.png\n{address}\n")
+    for source, out in ((address, tmp_path / "out"), (listed, tmp_path / "out"), (faces, address)):
+        with pytest.raises(DataError, match="the key or password in this address would stand in") as raised:
+            local(source, out, weights)
+        assert raised.value.place == "s3://key:***@bucket/a.png"
+        assert "secret" not in str(raised.value)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_a_name_that_is_not_utf8_is_an_error_and_the_rest_is_done(
     faces: Path, astronaut: np.ndarray, weights: Path, tmp_path: Path, form: Format

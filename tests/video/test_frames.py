@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -426,13 +427,26 @@ def test_a_url_that_does_not_answer() -> None:
         list(read_frames("http://127.0.0.1:9/nothing.mp4"))
 
 
+@pytest.mark.parametrize("secret", ["p:w", "p@w", ""])
+def test_no_message_tells_a_camera_s_password(secret: str) -> None:
+    for address in (f"rtsp://me:{secret}@127.0.0.1:9/live", f"http://me:{secret}@127.0.0.1:9/a.mp4?key=hidden"):
+        with pytest.raises(VideoError, match=r"//me:\*\*\*@127\.0\.0\.1:9/(live|a\.mp4): no video"):
+            list(read_frames(address))
+
+
 class Streams(BaseHTTPRequestHandler):
-    """Clips, and a camera that sends JPEGs for ever at /camera."""
+    """Clips, those called locked for "me" with the password "p@w", and at /camera JPEGs for ever."""
 
     clips: ClassVar[dict[str, bytes]] = {}
     sent = 0
 
     def do_GET(self) -> None:
+        if "locked" in self.path and self.headers["Authorization"] != f"Basic {b64encode(b'me:p@w').decode()}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="clips"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         if self.path in self.clips:
             self.send_header("Content-Length", str(len(self.clips[self.path])))
@@ -458,6 +472,7 @@ class Streams(BaseHTTPRequestHandler):
 def server(tmp_path: Path) -> Iterator[str]:
     jpegs = [cv2.imencode(".jpg", picture(index))[1].tobytes() for index in range(30)]
     Streams.clips = {"/clip.avi": write(tmp_path / "served.avi", 30).read_bytes(), "/bare.mjpg": b"".join(jpegs)}
+    Streams.clips["/locked.mjpg"] = Streams.clips["/bare.mjpg"]
     Streams.sent = 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Streams) as http:
         http.daemon_threads = True
@@ -466,10 +481,11 @@ def server(tmp_path: Path) -> Iterator[str]:
         http.shutdown()
 
 
-@pytest.mark.parametrize("name", ["clip.avi", "bare.mjpg"])
-def test_a_clip_on_a_server_loses_no_frame_and_ends(server: str, name: str) -> None:
-    """The bare one can't say how many frames it has."""
-    frames = list(itertools.islice(read_frames(f"{server}/{name}"), 50))
+@pytest.mark.parametrize(("name", "who"), [("clip.avi", ""), ("bare.mjpg", ""), ("locked.mjpg", "me:p%40w@")])
+def test_a_clip_on_a_server_loses_no_frame_and_ends(server: str, name: str, who: str) -> None:
+    """The two last can't say how many frames they have."""
+    address = server.replace("//", f"//{who}")
+    frames = list(itertools.islice(read_frames(f"{address}/{name}"), 50))
     assert indices([frame.image for frame in frames]) == list(range(30))
 
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemotion.errors import FacemotionError, ImageError
-from facemotion.file_names import find_pattern, input_path, is_pattern, pattern_top, safe_name, short_name
+from facemotion.file_names import (
+    find_pattern,
+    input_path,
+    is_pattern,
+    pattern_top,
+    safe_name,
+    short_name,
+    without_secrets,
+)
 from facemotion.images import JPEG_SUFFIXES, ONLY_CLIPS, PICTURE_SUFFIXES, picture_comment, write_jpeg, write_png
 
 if TYPE_CHECKING:
@@ -53,7 +61,7 @@ def find_pictures(inputs: Sequence[str], outputs: Iterable[Path]) -> tuple[list[
     older = 0
     for text in inputs:
         if "://" in text:  # a Path would keep one of the slashes
-            faults.append(ImageError(f"no such file{ONLY_CLIPS}", text))
+            faults.append(ImageError(f"no such file{ONLY_CLIPS}", without_secrets(text)))
             continue
         try:
             starts, unsearched, searched = _expand(text, left_out)

@@ -21,6 +21,7 @@ from facemotion.cli.recognition import (
     refuse_to_overwrite,
 )
 from facemotion.cli.streams import shown
+from facemotion.file_names import without_secrets
 
 if TYPE_CHECKING:
     from facemotion.recognizer import EmotionRecognizer
@@ -153,7 +154,8 @@ class _Summary:
 
     def text(self, clip: str) -> str:
         frames = "1 frame" if self.frames == 1 else f"{self.frames:,} frames"
-        lines = [f"{shown(clip)}: {frames} up to {_clock(self.seconds)}, faces in {self.with_faces:,} of them"]
+        name = shown(without_secrets(clip))
+        lines = [f"{name}: {frames} up to {_clock(self.seconds)}, faces in {self.with_faces:,} of them"]
         often = sorted(self.tracks, key=lambda track: -self.tracks[track].labels.total())[:_TRACKS_SHOWN]
         if often:
             lines.append(f"{'TRACK':<6}  {'FROM':>9}  {'TO':>9}  {'FRAMES':>7}  LABELS")

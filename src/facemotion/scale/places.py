@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from facemotion.errors import FacemotionError, ImageError
-from facemotion.file_names import at_home
+from facemotion.errors import DataError, FacemotionError, ImageError
+from facemotion.file_names import at_home, has_password, without_secrets
 from facemotion.scale.arrow import pyarrow
 
 # before what an object store refused is asked for again
@@ -58,6 +58,15 @@ def spelt(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def refuse_password(name: str) -> str:
+    """The name; a DataError where it is an address with a password in it, which tables and the manifest would keep."""
+    if has_password(name):
+        what = "the key or password in this address would stand in every table"
+        wanted = "an address without it; keys from the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise DataError(what, without_secrets(name), wanted)
+    return name
+
+
 @dataclass(frozen=True)
 class Place:
     """A file or a folder. filesystem: pyarrow's; path: the name there."""
@@ -68,6 +77,7 @@ class Place:
     @classmethod
     def of(cls, name: str) -> Place:
         """The place that a path or an address names."""
+        refuse_password(name)
         if not is_url(name):
             return cls(pyarrow.fs.LocalFileSystem(), str(Path(name).absolute()))
         try:

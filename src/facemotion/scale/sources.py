@@ -15,7 +15,7 @@ from facemotion.errors import DataError
 from facemotion.file_names import find_pattern, is_pattern
 from facemotion.images import PICTURE_SUFFIXES
 from facemotion.scale.arrow import pyarrow
-from facemotion.scale.places import Place, is_url, split_options, with_options, without_tilde
+from facemotion.scale.places import Place, is_url, refuse_password, split_options, with_options, without_tilde
 
 _LISTS = {".txt", ".lst", ".list"}
 _COLUMNS = ("source", "path", "file", "filename", "image", "image_path", "url", "uri")
@@ -26,6 +26,10 @@ def find_inputs(source: str | os.PathLike[str] | Iterable[str], column: str | No
 
     They are not opened, and but for a pattern no more of their names than one folder's are in memory.
     """
+    return map(refuse_password, _find(source, column))
+
+
+def _find(source: str | os.PathLike[str] | Iterable[str], column: str | None) -> Iterator[str]:
     if not isinstance(source, str | os.PathLike):
         return (without_tilde(os.fspath(each)) for each in source)
     name = without_tilde(os.fspath(source))

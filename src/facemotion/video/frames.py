@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from base64 import b64encode
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from facemotion.errors import VideoError
-from facemotion.file_names import input_path
+from facemotion.file_names import input_path, without_secrets
 from facemotion.images import ImageSource, from_bgr, read_image
 from facemotion.many_images import several
 from facemotion.opencv import cv2
@@ -22,6 +23,8 @@ from facemotion.video.handover import ahead, newest
 from facemotion.video.whole import ClipInfo, check_whole
 
 if TYPE_CHECKING:
+    from urllib.request import Request
+
     from numpy.typing import NDArray
 
     from facemotion.results import Pixels
@@ -63,7 +66,7 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
     if fps is not None and not fps > 0:
         raise ValueError(f"fps: expected frames a second above 0, got {fps!r}")
     if isinstance(source, int | np.integer):
-        return newest(_camera(int(source), f"camera {source}"))
+        return newest(_camera(int(source)))
     # a cv2.VideoCapture is none of these, and the pictures of an open file would be its lines
     if not isinstance(source, str | os.PathLike | Iterable) or hasattr(source, "readline"):
         wanted = "a clip's path or address, a camera's number, or pictures"
@@ -72,7 +75,7 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
         return _arrays(several(source), fps or _DEFAULT_FPS)
     name = name_of(source)
     if name.startswith(_LIVE):
-        return newest(_camera(name, name))
+        return newest(_camera(name))
     return _url(name, fps) if "://" in name else ahead(_clip(name, fps))
 
 
@@ -111,7 +114,8 @@ def open_clip(name: str) -> Any:
         return capture
     capture.release()
     if "://" in name:
-        raise VideoError(f"{name}: no video can be read there; is the address right, and does the server answer?")
+        told = without_secrets(name)
+        raise VideoError(f"{told}: no video can be read there; is the address right, and does the server answer?")
     if not path.exists():
         camera = f"; a camera is a number: stream({name}), or `facemotion webcam --source {name}`"
         raise VideoError(f"{name}: no such file{camera if name.isdecimal() else ''}")
@@ -146,7 +150,7 @@ def _arrays(images: Iterable[ImageSource | RawFrame], fps: float) -> Generator[R
 
 
 def _url(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
-    yield from newest(_camera(name, name)) if is_live(name, clip_info(name)) else ahead(_clip(name, fps))
+    yield from newest(_camera(name)) if is_live(name, clip_info(name)) else ahead(_clip(name, fps))
 
 
 def _has_length(address: str) -> bool:
@@ -155,13 +159,24 @@ def _has_length(address: str) -> bool:
     from urllib.request import urlopen
 
     try:
-        with urlopen(address, timeout=_RECONNECT_SECONDS) as answer:
+        with urlopen(_request(address), timeout=_RECONNECT_SECONDS) as answer:
             # some cameras make a length up for their pictures without end
             if "Content-Length" not in answer.headers or answer.headers.get_content_maintype() == "multipart":
                 return False
             return not answer.read(7).startswith(_PLAYLISTS)
     except (OSError, ValueError, HTTPException):  # an address that FFmpeg alone understands
         return False
+
+
+def _request(address: str) -> Request:
+    """What asks for an address: a user and a password in it are for FFmpeg, and for Python in a header."""
+    from urllib.parse import unquote, urlsplit
+    from urllib.request import Request
+
+    parts = urlsplit(address)
+    who, _, host = parts.netloc.rpartition("@")
+    headers = {"Authorization": f"Basic {b64encode(unquote(who).encode()).decode()}"} if who else {}
+    return Request(parts._replace(netloc=host).geturl(), headers=headers)
 
 
 def _clip(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
@@ -231,9 +246,10 @@ def _paced(frames: Iterator[RawFrame]) -> Generator[RawFrame | None, None, None]
         yield frame
 
 
-def _camera(source: int | str, name: str) -> Generator[RawFrame | None, None, None]:
+def _camera(source: int | str) -> Generator[RawFrame | None, None, None]:
     """All frames of a camera or live stream, with None at times while it is away: it is waited for."""
-    capture = _open_live(source, name)
+    capture = _open_live(source)
+    name = without_secrets(source) if isinstance(source, str) else f"camera {source}"
     start: float | None = None
     try:
         for index in itertools.count():
@@ -258,9 +274,9 @@ def _camera(source: int | str, name: str) -> Generator[RawFrame | None, None, No
         capture.release()
 
 
-def _open_live(source: int | str, name: str) -> Any:
+def _open_live(source: int | str) -> Any:
     if isinstance(source, str):
-        return open_clip(name)
+        return open_clip(source)
     if source not in _INDICES:  # OpenCV would crash
         raise VideoError(f"no camera at index {source}: expected a number from 0 to {_INDICES[-1]}")
     capture = cv2.VideoCapture(source)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from facemotion.containers import BEGINNING, EBML, counts_no_pictures
 from facemotion.errors import VideoError
+from facemotion.file_names import without_secrets
 from facemotion.video.mp4 import shown_seconds
 
 logger = logging.getLogger(__name__)
@@ -36,8 +37,9 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
 
     told: the seconds from its first frame to its last one, as it tells them.
     """
+    called = without_secrets(name)
     if count == 0:
-        raise VideoError(f"{name}: there is no frame in it that can be read")
+        raise VideoError(f"{called}: there is no frame in it that can be read")
     if count >= info.least_frames:
         return
     # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
@@ -47,10 +49,10 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
         return
     cut = _lacks_its_end(name)
     if cut or (cut is None and not _is_guessed(name)):
-        raise VideoError(f"{name}: it breaks off after {count} of {info.frames} frames; those were read")
+        raise VideoError(f"{called}: it breaks off after {count} of {info.frames} frames; those were read")
     if cut is None:
         told_of = f"{count} frames, and a length of {info.frames}"
-        logger.warning("%s: %s: either its sound outlasts its picture, or its end is missing", name, told_of)
+        logger.warning("%s: %s: either its sound outlasts its picture, or its end is missing", called, told_of)
 
 
 def _is_guessed(path: str) -> bool:

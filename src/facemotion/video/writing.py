@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from facemotion.errors import VideoError
-from facemotion.file_names import at_home, short_name
+from facemotion.file_names import at_home, short_name, without_secrets
 from facemotion.opencv import cv2
 from facemotion.video.frames import as_ffmpeg_takes_it, clip_info, name_of
 
@@ -155,6 +155,7 @@ class ClipWriter:
                 said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         finally:
             joined.unlink(missing_ok=True)
+        said = said.replace(source, without_secrets(source))
         logger.warning("%s has no sound: ffmpeg could not join it (%s)", self.path, said)
 
     def _stopped_early(self, source: str) -> bool:
