@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -65,10 +64,8 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 def run(recipe: Recipe, out: Path, count: int, script: str = SCRIPT) -> subprocess.CompletedProcess[str]:
     (out.parent / "train.py").write_text(script)
     (out.parent / "recipe.toml").write_text(recipe.to_toml())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(count), "--master-port", str(port)]
+    # it finds a port by itself, which no other test can take meanwhile
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
     command = [sys.executable, *(launch if count > 1 else []), str(out.parent / "train.py"), str(HERE)]
     command += [str(out.parent / "recipe.toml"), str(out)]
     # gloo would look for the name of this machine in the network
