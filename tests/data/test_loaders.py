@@ -96,15 +96,26 @@ def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) ->
         replace(EVERYTHING, noise=0, cutmix=0),
     ],
 )
-def test_teachers_are_shown_their_own_size_of_the_same_part_without_noise(samples: Samples, settings: Augment) -> None:
-    small, large = InputSpec(size=24), InputSpec(size=48)
-    learning = Loader(samples, small, batch_size=10, shown_size=48, augment=settings)
-    quiet = Loader(samples, large, batch_size=10, augment=replace(settings, noise=0))
+@pytest.mark.parametrize("sizes", [(24, 48), (48, 24)])
+def test_teachers_are_shown_their_own_size_of_the_same_part_without_noise(
+    samples: Samples, settings: Augment, sizes: tuple[int, int]
+) -> None:
+    own, theirs = (InputSpec(size=size) for size in sizes)
+    learning = Loader(samples, own, batch_size=10, shown_size=theirs.size, augment=settings)
+    quiet = Loader(samples, theirs, batch_size=10, augment=replace(settings, noise=0))
     for batch, wanted in zip(learning.epoch(0), quiet.epoch(0), strict=True):
-        assert batch.images.shape[2:] == (24, 24)
+        assert batch.images.shape[2:] == (own.size, own.size)
         assert torch.equal(batch.shown, wanted.images)
-    [batch] = Loader(samples, small, batch_size=28, augment=settings).epoch(0)
+    [batch] = Loader(samples, own, batch_size=28, augment=settings).epoch(0)
     assert batch.shown is batch.images
+
+
+def test_what_a_network_is_fed_does_not_hang_on_what_its_teachers_are_shown(samples: Samples) -> None:
+    spec, settings = InputSpec(size=24), replace(EVERYTHING, cutmix=0)
+    alone, taught = (
+        list(Loader(samples, spec, batch_size=10, shown_size=shown, augment=settings).epoch(0)) for shown in (0, 48)
+    )
+    assert_same(taught, alone)
 
 
 def test_without_augmentation_a_batch_is_what_inference_sees(samples: Samples, drawn: Drawn) -> None:

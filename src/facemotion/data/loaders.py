@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from facemotion.data.augment import Mixing, draw, draw_mixing, mix, tensor_on, transform
+from facemotion.data.augment import Draws, Mixing, draw, draw_mixing, mix, tensor_on, transform
 from facemotion.data.samples import Samples
 from facemotion.recipes.recipe import Augment
 
@@ -137,12 +137,11 @@ class Loader:
         pairs = draw_mixing(self.augment, count, random) if self.augment and mixing else None
         mine = np.array_split(np.arange(count), self.world_size)[self.rank]
         needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))
-        pictures = self._tensor(self._crops(chosen[needed])).permute(0, 3, 1, 2)
         draws = draws.take(needed) if draws else None
-        crops = [transform(pictures, draws, self.spec)]
+        crops = [self._fed(chosen[needed], draws, self.spec)]
         if self.shown_size:
             quiet = replace(draws, noise=None) if draws else None
-            crops.append(transform(pictures, quiet, replace(self.spec, size=self.shown_size)))
+            crops.append(self._fed(chosen[needed], quiet, replace(self.spec, size=self.shown_size)))
         targets = self._tensor(self._targets[chosen[needed]])
         if pairs is not None:
             own = self._tensor(np.searchsorted(needed, mine))
@@ -156,30 +155,45 @@ class Loader:
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return tensor_on(self.device, array)
 
-    def _crops(self, indices: NDArray[np.int64]) -> Pixels:
-        return self.samples.crops(self._stored, indices) if self._kept is None else self._kept[indices]
+    def _fed(self, indices: NDArray[np.int64], draws: Draws | None, spec: InputSpec) -> torch.Tensor:
+        stored = self._stored(spec)
+        kept = self._kept.get(stored)
+        crops = self.samples.crops(stored, indices) if kept is None else kept[indices]
+        return transform(self._tensor(crops).permute(0, 3, 1, 2), draws, spec)
 
-    @cached_property
-    def _stored(self) -> InputSpec:
-        """How crops are kept: as small and as grey as nothing is lost by; they grow while they are augmented."""
+    def _stored(self, spec: InputSpec) -> InputSpec:
+        """How crops are kept: as small and as grey as nothing is lost by; they grow while they are augmented.
+
+        Those for teachers are kept beside the network's own: to shrink one to the other would not be as inference cuts.
+        """
         if self.augment is None:
-            return self.spec
-        side = int(self.samples.sizes.max(initial=8))
-        size = max(min(max(self.spec.size, self.shown_size), side), 8)
-        if self.samples.grey and self.spec.colour == "rgb":
-            return replace(self.spec, size=size, colour="grey", mean=(0.5,), std=(0.5,))
-        return replace(self.spec, size=size)
+            return spec
+        size = max(min(spec.size, self._largest), 8)
+        if self.samples.grey and spec.colour == "rgb":
+            return replace(spec, size=size, colour="grey", mean=(0.5,), std=(0.5,))
+        return replace(spec, size=size)
 
     @cached_property
-    def _kept(self) -> Pixels | None:
-        spec, count = self._stored, len(self.samples)
-        shape = (count, spec.size, spec.size, spec.channels)
-        if np.prod(shape, dtype=np.int64) > _IN_MEMORY:
-            return None
-        kept = np.empty(shape, np.uint8)
+    def _largest(self) -> int:
+        """The longest side of all pictures."""
+        return int(self.samples.sizes.max(initial=0))
+
+    @cached_property
+    def _kept(self) -> dict[InputSpec, Pixels]:
+        """All crops as they are stored; none where they are too many."""
+        count = len(self.samples)
+        sizes = (self.spec.size, self.shown_size or self.spec.size)
+        shapes = {
+            stored: (count, stored.size, stored.size, stored.channels)
+            for stored in (self._stored(replace(self.spec, size=size)) for size in sizes)
+        }
+        if sum(np.prod(shape, dtype=np.int64) for shape in shapes.values()) > _IN_MEMORY:
+            return {}
+        kept = {stored: np.empty(shape, np.uint8) for stored, shape in shapes.items()}
         for start in range(0, count, _AT_ONCE):
             part = np.arange(start, min(start + _AT_ONCE, count))
-            kept[part] = self.samples.crops(spec, part)
+            for stored, crops in kept.items():
+                crops[part] = self.samples.crops(stored, part)
         return kept
 
     @cached_property
