@@ -84,6 +84,17 @@ def test_joined_sets_give_the_pictures_of_both(samples: Samples, drawn: Drawn) -
         Samples.concat([samples, samples.restrict("basic5")])
 
 
+@pytest.mark.parametrize("first", ["votes", "own"])
+def test_shares_of_votes_are_kept_beside_a_set_without_them(samples: Samples, first: str) -> None:
+    soft = np.tile(np.float32([0.5, 0.2, 0, 0.3, 0, 0, 0]), (14, 1))
+    votes = Samples(**vars(samples.select("train")) | {"soft": soft, "label_rule": "soft"})
+    parts = [votes, samples.select("test")]
+    joined = Samples.concat(parts if first == "votes" else parts[::-1])
+    wanted = [soft, np.eye(7)[samples.select("test").targets]]
+    assert joined.soft is not None and joined.label_rule is None
+    np.testing.assert_array_equal(joined.soft, np.concatenate(wanted if first == "votes" else wanted[::-1]))
+
+
 def test_crops_are_those_of_inference(samples: Samples, drawn: Drawn) -> None:
     spec = InputSpec(size=64, colour="rgb", mean=RGB, std=RGB)
     face = Face(Box(0, 0, 48, 48), 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from facemotion.data.augment import Draws, Mixing, draw, draw_mixing, mix, tensor_on, transform
-from facemotion.data.samples import Samples
+from facemotion.data.samples import Samples, shares
 from facemotion.recipes.recipe import Augment
 
 if TYPE_CHECKING:
@@ -200,13 +200,6 @@ class Loader:
     def _targets(self) -> NDArray[np.float32]:
         first = shares(self.samples)
         return first if self.second is None else np.concatenate([first, self.second], axis=1)
-
-
-def shares(samples: Samples) -> NDArray[np.float32]:
-    """(n, K): what of every sample each label has: all of it, or its share of the votes."""
-    if samples.soft is not None:
-        return samples.soft
-    return np.eye(len(samples.labels), dtype=np.float32)[samples.targets]
 
 
 def class_weights(samples: Samples) -> NDArray[np.float32]:

@@ -204,14 +204,17 @@ class Samples:
 
     @staticmethod
     def concat(parts: Sequence[Samples]) -> Samples:
-        """Several sets as one. Their labels must be the same, in the same order; columns that not all have are lost."""
+        """Several sets as one. Their labels must be the same, in the same order; columns that not all have are lost.
+
+        Beside shares of votes a label of another set is a share of 1.
+        """
         first = parts[0]
         for part in parts[1:]:
             if part.labels != first.labels:
                 raise DataError("sets with other labels", part.source, "/".join(first.labels), "/".join(part.labels))
         pictures = JoinedPictures([part.pictures for part in parts])
         names = [name for name in first.columns if all(name in part.columns for part in parts)]
-        softs = [part.soft for part in parts if part.soft is not None]
+        votes = any(part.soft is not None for part in parts)
         return Samples(
             pictures,
             np.concatenate([part.rows + start for part, start in zip(parts, pictures.starts, strict=False)]),
@@ -219,7 +222,7 @@ class Samples:
             np.concatenate([part.targets for part in parts]),
             np.concatenate([part.splits for part in parts]),
             " + ".join(dict.fromkeys(part.source for part in parts)),
-            np.concatenate(softs) if len(softs) == len(parts) else None,
+            np.concatenate([shares(part) for part in parts]) if votes else None,
             {name: np.concatenate([part.columns[name] for part in parts]) for name in names},
             first.label_rule if all(part.label_rule == first.label_rule for part in parts) else None,
             tuple(fault for part in parts for fault in part.faults),
@@ -247,6 +250,13 @@ class Samples:
         if self.soft is not None:
             whole.update(self.soft.astype("<f4").tobytes())
         return whole.hexdigest()
+
+
+def shares(samples: Samples) -> NDArray[np.float32]:
+    """(n, K): what of every sample each label has: all of it, or its share of the votes."""
+    if samples.soft is not None:
+        return samples.soft
+    return np.eye(len(samples.labels), dtype=np.float32)[samples.targets]
 
 
 def digest(picture: Pixels) -> bytes:

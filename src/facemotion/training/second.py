@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facemotion.data.loaders import shares
+from facemotion.data.samples import shares
 from facemotion.errors import FacemotionError, TrainingError
 from facemotion.labels import LabelSet
 from facemotion.training.setup import last_layer, read_samples
