@@ -46,6 +46,23 @@ def needs_numbers(*, pretrained, channels, size):
     return net
 
 
+class TakesWidths(nn.Module):
+    """Its layers take the number of their inputs from what they see first."""
+
+    feature_dim = 3
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(3))
+
+    def forward(self, pixels):
+        return self.layers(pixels)
+
+
+def takes_widths(*, pretrained, channels, size):
+    return TakesWidths()
+
+
 def fails(**args):
     raise RuntimeError("out of order")
 
@@ -53,7 +70,7 @@ def fails(**args):
 def not_a_module(**args):
     return "net"
 '''
-NAMES = ("own_numbers", "needs_numbers", "fails", "not_a_module")
+NAMES = ("own_numbers", "needs_numbers", "takes_widths", "fails", "not_a_module")
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +89,8 @@ def test_they_are_listed_beside_ours() -> None:
     assert {"fast", *NAMES} <= set(list_backbones())
 
 
-@pytest.mark.parametrize("name", ["own_numbers", "needs_numbers"])
-def test_one_that_holds_numbers_of_its_own_is_saved_and_read_again(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["own_numbers", "needs_numbers", "takes_widths"])
+def test_one_that_holds_more_than_plain_weights_is_saved_and_read_again(name: str, tmp_path: Path) -> None:
     check_backbone(name)
     config = plan_network(name, "basic5", SPEC)
     net = build_network(config)

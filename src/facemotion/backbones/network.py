@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from facemotion.errors import ConfigError, FacemotionError, PluginError
 from facemotion.inputs import InputSpec
@@ -52,6 +53,7 @@ def build_backbone(
         raise ConfigError(f"backbone_args: {', '.join(taken)}: said elsewhere already, by the input or init")
     try:
         backbone = factory(pretrained=pretrained, channels=spec.channels, size=spec.size, **(args or {}))
+        _give_widths(backbone, spec)
     except FacemotionError:
         raise
     except (TypeError, ValueError) as error:  # the factory's own check of its arguments
@@ -65,6 +67,15 @@ def build_backbone(
         got = f"{type(backbone).__name__} with feature_dim {width!r}"
         raise PluginError(f"backbone {name!r}: expected an nn.Module with feature_dim, got {got}", _owners(name))
     return backbone
+
+
+def _give_widths(backbone: object, spec: InputSpec) -> None:
+    """Let lazy layers see a crop: before that their weights have no shape, and none that were saved would fit them."""
+    if isinstance(backbone, nn.Module) and any(map(is_lazy, backbone.parameters())):
+        backbone.eval()
+        with torch.no_grad():
+            backbone(torch.zeros(1, spec.channels, spec.size, spec.size))
+        backbone.train()
 
 
 def _owners(name: str) -> list[str]:
