@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facemotion import InputSpec, LabelSet, Recipe, RecipeError, UnknownNameError
+from facemotion.recipes.recipe import Augment
 
 FULL = """
 description = 'what "it" is for: äöü \\ and so on'
@@ -136,6 +137,13 @@ def test_overrides_reach_into_tables_and_read_text_as_toml() -> None:
         recipe.override({"epoch": 3})
     with pytest.raises(RecipeError, match=r"override: epochs\.x: not a table"):
         recipe.override({"epochs.x": 3})
+
+
+def test_a_whole_table_takes_the_place_of_the_recipe_s() -> None:
+    recipe = Recipe.load("fast-7class")
+    assert recipe.augment.rotation and recipe.override({"augment.noise": 0.03}).augment.rotation
+    for table in ("{ noise = 0.03 }", {"noise": 0.03}):
+        assert recipe.override({"augment": table}).augment == Augment(noise=0.03)
 
 
 def test_none_takes_a_rule_or_dropout_away_wherever_it_is_said() -> None:

@@ -235,7 +235,7 @@ class Recipe:
     def override(self, changes: Mapping[str, Any]) -> Self:
         """The recipe with keys changed: {"epochs": 5, "optimizer.lr": "0.01"}; text is read as TOML if it can be.
 
-        "none" takes `label_rule` or `dropout` away, as in a file.
+        "none" takes `label_rule` or `dropout` away, as in a file. A whole table takes the place of the recipe's own.
         """
         values = self.to_dict()
         for key, value in changes.items():
