@@ -56,6 +56,14 @@ def test_all_kinds_of_pictures(recognizer: EmotionRecognizer, astronaut: np.ndar
     )
 
 
+def test_a_picture_that_is_a_face_gets_no_margin(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    faces = [astronaut[:180, 160:290], astronaut[50:178, 170:298]]
+    whole = EmotionRecognizer(recognizer.classifier, detector="whole")
+    found = [list(face.scores.values()) for [face] in whole.predict_batch(faces)]
+    np.testing.assert_allclose(found, whole.classify(faces), atol=1e-6)
+    assert whole.crop_spec.margin == 0 and recognizer.crop_spec == recognizer.classifier.config.input
+
+
 def test_no_face_is_an_empty_list_and_stops_nobody(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
     class OnlyOnBright:
         def detect(self, image: np.ndarray) -> list[Face]:

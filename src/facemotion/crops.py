@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def cut(image: Pixels, faces: Sequence[Face | FaceEmotion], spec: InputSpec) -> 
         else:
             crop[:] = pixels
     return crops
+
+
+def without_margin(spec: InputSpec) -> InputSpec:
+    """The same for pictures that are faces already, which only have to be fitted."""
+    return replace(spec, margin=0.0, align=False)
 
 
 def upright_transform(landmarks: Landmarks, spec: InputSpec) -> NDArray[np.float64] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.classifier import Classifier, Precision
-from facemotion.crops import cut
+from facemotion.crops import cut, without_margin
 from facemotion.detectors.detector import FaceDetector
 from facemotion.devices import cpu_threads
 from facemotion.images import ImageSource, read_image
@@ -28,6 +27,7 @@ from facemotion.weights.catalogue import DEFAULT_WEIGHTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from facemotion.inputs import InputSpec
     from facemotion.results import Pixels
     from facemotion.video.frames import VideoSource
 
@@ -91,6 +91,12 @@ class EmotionRecognizer:
             self._detector = FaceDetector(self._wanted, device=self._device)
         return self._detector
 
+    @property
+    def crop_spec(self) -> InputSpec:
+        """How faces are cut out of pictures for the network; those that are faces already get no margin."""
+        spec = self.classifier.config.input
+        return without_margin(spec) if getattr(self.detector, "pictures_are_faces", False) else spec
+
     def predict(self, image: ImageSource) -> list[FaceEmotion]:
         """The emotions of every face in a picture, the largest face first; an empty list where there is none."""
         return self._predict([read_image(image)], batch_size=32)[0]
@@ -128,7 +134,7 @@ class EmotionRecognizer:
 
     def classify(self, crops: Sequence[ImageSource] | Pixels, batch_size: int = 32) -> NDArray[np.float32]:
         """(n, K) probabilities of pictures that are faces already, whatever their size; column k is `labels[k]`."""
-        spec = replace(self.classifier.config.input, margin=0.0, align=False)
+        spec = without_margin(self.classifier.config.input)
         faces = map(read_image, several(crops))
         ready = [cut(face, [_whole(face)], spec) for face in faces]
         shape = (0, spec.size, spec.size, spec.channels)
@@ -161,7 +167,7 @@ class EmotionRecognizer:
 
     def _predict(self, images: Sequence[Pixels], batch_size: int) -> list[list[FaceEmotion]]:
         faces = [sorted(found, key=lambda face: -face.box.area) for found in self._detect(images)]
-        spec = self.classifier.config.input
+        spec = self.crop_spec
         crops = np.concatenate([cut(image, found, spec) for image, found in zip(images, faces, strict=True)])
         rows = iter(self.classifier.probabilities(crops, batch_size))
         return [[self._describe(face, next(rows)) for face in found] for found in faces]

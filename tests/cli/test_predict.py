@@ -22,6 +22,7 @@ from facemotion.cli import pictures
 from facemotion.cli.main import _run
 from facemotion.cli.pictures import crop_comment, find_pictures, older_crops, save_picture
 from facemotion.crops import cut
+from facemotion.data.pictures import fit_all
 from facemotion.errors import ImageError
 from facemotion.images import read_image
 
@@ -108,6 +109,14 @@ def test_annotated_pictures_and_the_faces_as_the_network_saw_them(
     seen = np.array(Image.open(crops / f"a-1-{face.label}.png"))
     wanted = cut(np.array(Image.open(photos / "a.jpg")), [face], recognizer.classifier.config.input)
     assert np.array_equal(seen, wanted[0, :, :, 0])
+
+
+def test_the_crop_of_a_picture_that_is_a_face_has_no_margin(photos: Path, weights: Path, tmp_path: Path) -> None:
+    assert run(photos / "a.jpg", "--weights", weights, "--detector", "whole", "--crops", tmp_path / "crops") == 0
+    [crop] = (tmp_path / "crops").iterdir()
+    spec = EmotionRecognizer.from_pretrained(weights).classifier.config.input
+    wanted = fit_all([np.array(Image.open(photos / "a.jpg"))], spec)
+    assert spec.margin and np.array_equal(np.array(Image.open(crop)), wanted[0, :, :, 0])
 
 
 def test_two_pictures_of_one_name_get_two(photos: Path, weights: Path, tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_what_is_seen_is_what_predict_sees(recognizer: EmotionRecognizer, photos
     assert np.abs(report.probabilities - plain.probabilities).max() > 1e-6
 
 
+def test_photos_that_are_faces_are_judged_as_crops_are(recognizer: EmotionRecognizer, photos: Path) -> None:
+    judge = Evaluator(EmotionRecognizer(recognizer.classifier, detector="whole"))
+    found, crops = (judge.evaluate(photos, photos=each, label_sets="keep") for each in (True, False))
+    np.testing.assert_allclose(found.probabilities, crops.probabilities, atol=1e-6)
+
+
 def test_of_several_faces_the_largest_is_judged(recognizer: EmotionRecognizer, photos: Path) -> None:
     small, large = Face(Box(200, 20, 280, 100), 0.99), Face(Box(160, 60, 300, 220), 0.7)
     several = EmotionRecognizer(recognizer.classifier, detector=StubDetector([small, large]))

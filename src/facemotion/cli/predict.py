@@ -157,7 +157,7 @@ class _Results:
         from facemotion.errors import FacemotionError
 
         digest, written = picture_digest(picture.path), set()
-        crops = cut(image, faces, self._recognizer.classifier.config.input)
+        crops = cut(image, faces, self._recognizer.crop_spec)
         for number, (face, crop) in enumerate(zip(faces, crops, strict=True), start=1):
             path = folder / crop_name(picture.name, number, face.label)
             if identity(path) in self._inputs:

@@ -121,7 +121,7 @@ def _write_crops(frame: Frame, recognizer: EmotionRecognizer, folder: Path) -> N
     from facemotion.cli.pictures import crop_name, refuse_to_replace, save_picture
     from facemotion.crops import cut
 
-    for face, crop in zip(frame.faces, cut(frame.image, frame.faces, recognizer.classifier.config.input), strict=True):
+    for face, crop in zip(frame.faces, cut(frame.image, frame.faces, recognizer.crop_spec), strict=True):
         path = folder / crop_name(f"{frame.index:06}", face.track_id or 0, face.label)
         refuse_to_replace("--crops", path)
         save_picture(path, crop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -141,7 +140,7 @@ def without_colour(picture: Pixels) -> Pixels:
 
 def fit_all(pictures: Sequence[Pixels], spec: InputSpec) -> Pixels:
     """Pictures that are faces already, as a network wants them; one that is not square goes on at its border."""
-    whole = replace(spec, margin=0.0, align=False)
+    whole = crops.without_margin(spec)
     result = np.empty((len(pictures), spec.size, spec.size, spec.channels), np.uint8)
     for picture, crop in zip(pictures, result, strict=True):
         if picture.shape[:2] == crop.shape[:2] and (picture.ndim == 2 or spec.colour == "rgb"):

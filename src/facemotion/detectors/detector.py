@@ -35,7 +35,8 @@ class Detector(Protocol):
 
     The factory is the entry point: `factory(*, min_score: float | None, device: str)`; `min_score=None` means the
     plug-in's own threshold. Boxes are in pixels of the image and may reach past it; the order does not matter.
-    A detector that is faster on many images at once also has `detect_batch(images) -> list[list[Face]]`.
+    A detector that is faster on many images at once also has `detect_batch(images) -> list[list[Face]]`. One for
+    pictures that are faces already has `pictures_are_faces = True`: no margin is added to what it gives.
     """
 
     def detect(self, image: Pixels) -> list[Face]:
@@ -68,6 +69,7 @@ class FaceDetector:
             raise
         except Exception as error:  # a stranger's factory may raise anything; the cause is kept
             raise self._broken(f"can't be made: {type(error).__name__}: {error}") from error
+        self.pictures_are_faces: bool = getattr(self._detector, "pictures_are_faces", False)
 
     def __repr__(self) -> str:
         return f"FaceDetector({self.name!r})"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Whole:
     """Gives back one face, the size of the picture."""
 
+    pictures_are_faces = True
+
     def __init__(self, *, min_score: float | None = None, device: str = "auto") -> None:
         """There is nothing to choose: the arguments are those of every detector."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.crops import cut
+from facemotion.crops import cut, without_margin
 from facemotion.evaluation.findings import Pipeline
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.images import read_image
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoundFaces:
-    """Samples that are photos, with the largest face of each; None where no face was found."""
+    """Samples that are photos, with the largest face of each; None where no face was found.
+
+    are_faces: the detector says that they are faces already, which need no margin.
+    """
 
     samples: Samples
     faces: list[Face | None]
+    are_faces: bool = False
 
     @classmethod
     def of(
@@ -40,7 +44,7 @@ class FoundFaces:
             faces.append(max(found, key=lambda face: face.box.area, default=None))
             if progress is not None:
                 progress(index + 1, len(samples))
-        return cls(samples, faces)
+        return cls(samples, faces, getattr(detector, "pictures_are_faces", False))
 
     @property
     def found(self) -> NDArray[np.bool_]:
@@ -49,6 +53,7 @@ class FoundFaces:
 
     def crops(self, spec: InputSpec, indices: NDArray[np.int64]) -> Pixels:
         """The found faces as a network wants them; `indices` count the photos with a face alone."""
+        spec = without_margin(spec) if self.are_faces else spec
         with_face = np.flatnonzero(self.found)
         crops = np.empty((len(indices), spec.size, spec.size, spec.channels), np.uint8)
         for place, index in enumerate(with_face[indices].tolist()):
