@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from training_patterns import Stopped, stop_in_second_epoch
 
-from facemotion import Recipe, TrainingError
+from facemotion import Evaluator, Recipe, TrainingError
 from facemotion.classifier import Classifier
 from facemotion.data.samples import Samples
 from facemotion.training.teachers import Teacher
@@ -73,6 +73,21 @@ def test_teachers_work_in_the_precision_of_the_training(
     learning = recipe.override({"distill.teachers": [str(out / "a" / "best")], "precision": precision, "epochs": 1})
     Trainer(learning, out=out / "b").fit(train, val)
     assert asked and set(asked) == {half}
+
+
+def test_faces_that_teachers_were_trained_on_are_told_of(
+    recipe: Recipe, train: Samples, val: Samples, out: Path
+) -> None:
+    test, teachers = train.subset(range(0, len(train), 2)), [str(out / each / "best") for each in "ab"]
+    for name, faces in zip("ab", (train, test), strict=True):
+        Trainer(recipe, out=out / name, epochs=1).fit(faces, val)
+    student = Trainer(recipe.override({"distill.teachers": teachers}), out=out / "c", epochs=1)
+    student.fit(train, val)
+    told = Classifier.load(out / "c" / "best").config.trained_on
+    assert [each.get("teacher") for each in told] == [teachers[1], None]
+    assert [each["fingerprint"] for each in told] == [test.fingerprint, train.fingerprint]
+    report = Evaluator(out / "c" / "best").evaluate(test)
+    assert "the weights were trained on these very faces" in str(report)
 
 
 def test_a_training_whose_teacher_became_another_does_not_go_on(

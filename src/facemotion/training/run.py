@@ -27,7 +27,7 @@ from facemotion.training.progress import Progress, Sums
 from facemotion.training.resume import check_alike, check_same, earlier_state, fingerprints
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, same_network, starting_network
-from facemotion.training.teachers import made_ready, read_teachers
+from facemotion.training.teachers import made_ready, read_teachers, told_of_teachers
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
@@ -74,6 +74,7 @@ class Run:
         self._together, self._interrupts, self._progress = together, interrupts, progress
         self._second = second_targets(training, recipe) if recipe.second.labels else None
         known = read_teachers(recipe)
+        self._taught = told_of_teachers(known)
         configs = [each.config for each in known.values()]
         self._data = fingerprints(training, validation, self._second, configs)
         check_alike(self._data, together)
@@ -214,10 +215,13 @@ class Run:
         if not self._together.first:
             return
         figures = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
+        own = (*self._config.trained_on, self._told_of(self._training) | told_of_second(self._recipe))
+        seen = [each.get("fingerprint") for each in own]
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
-            trained_on=(*self._config.trained_on, self._told_of(self._training) | told_of_second(self._recipe)),
+            # the network's own faces last, whose labels are its own
+            trained_on=(*(each for each in self._taught if each.get("fingerprint") not in seen), *own),
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
             metrics=({**self._told_of(self._validation), **figures},),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,11 @@ class Teacher(nn.Module):
 def read_teachers(recipe: Recipe) -> dict[str, Classifier]:
     """The weights that a recipe learns from, by their names."""
     return {name: Classifier.load(name, device="cpu") for name in recipe.distill.teachers}
+
+
+def told_of_teachers(known: dict[str, Classifier]) -> tuple[dict[str, Any], ...]:
+    """What the teachers were trained on: a student comes to know those faces too, without having seen them."""
+    return tuple({**each, "teacher": name} for name, teacher in known.items() for each in teacher.config.trained_on)
 
 
 def made_ready(known: dict[str, Classifier], recipe: Recipe, labels: LabelSet) -> list[Teacher]:
