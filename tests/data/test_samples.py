@@ -139,6 +139,26 @@ def test_what_does_not_fit_together_is_refused(drawn: Drawn) -> None:
         Samples.from_arrays(drawn.images / 255, drawn.targets, "fer7")  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize(
+    ("targets", "got"),
+    [
+        ([0.9, 1.0, 0.2], r"float64 of shape \(3,\)"),
+        ([0, 1, float("nan")], r"float64 of shape \(3,\)"),
+        (np.eye(3, dtype=int), r"int64 of shape \(3, 3\)"),
+        ([[0], [1], [2]], r"int64 of shape \(3, 1\)"),
+        (["angry", "sad", "sad"], r"<U5 of shape \(3,\)"),
+    ],
+)
+def test_targets_are_whole_numbers_one_for_each_picture(drawn: Drawn, targets: object, got: str) -> None:
+    with pytest.raises(DataError, match=f"wrong targets: expected 3 whole numbers, .*, got {got}"):
+        Samples.from_arrays(drawn.images[:3], targets, "fer7")  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize("targets", [[2.0, 0.0, 1.0], np.array([2, 0, 1], np.uint8)])
+def test_whole_numbers_of_any_kind_are_targets(drawn: Drawn, targets: object) -> None:
+    assert Samples.from_arrays(drawn.images[:3], targets, "fer7").targets.tolist() == [2, 0, 1]  # type: ignore[arg-type]
+
+
 def test_pictures_are_read_when_asked_for_not_before(fer_part: Export) -> None:
     samples = read_data(fer_part.folder, format="folders", split="train")
     assert samples.grey

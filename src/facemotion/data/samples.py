@@ -89,11 +89,15 @@ class Samples:
         if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
             wanted = "uint8 of shape (n, height, width) or (n, height, width, 3)"
             raise DataError("wrong images", source, wanted, f"{images.dtype} of shape {images.shape}")
+        numbers = np.asarray(targets)
+        if numbers.dtype.kind not in "biuf" or numbers.ndim != 1 or (numbers != np.round(numbers)).any():
+            wanted = f"{len(images)} whole numbers, each the position of a label"
+            raise DataError("wrong targets", source, wanted, f"{numbers.dtype} of shape {numbers.shape}")
         return cls(
             ArrayPictures(images, source),
             np.arange(len(images)),
             LabelSet.of(labels),
-            np.asarray(targets, np.int64),
+            numbers.astype(np.int64),
             np.array([""] * len(images) if splits is None else splits, np.str_),
             source,
             columns={name.lower(): np.array(list(map(str, values))) for name, values in (columns or {}).items()},
