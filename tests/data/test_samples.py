@@ -159,6 +159,12 @@ def test_whole_numbers_of_any_kind_are_targets(drawn: Drawn, targets: object) ->
     assert Samples.from_arrays(drawn.images[:3], targets, "fer7").targets.tolist() == [2, 0, 1]  # type: ignore[arg-type]
 
 
+def test_what_is_missing_in_a_column_is_no_value(drawn: Drawn) -> None:
+    ages = [30, None, float("nan"), np.float32("nan"), np.datetime64("NaT"), "nan", np.int64(5)]
+    samples = Samples.from_arrays(drawn.images[:7], [0] * 7, "fer7", columns={"age": ages})
+    assert samples.columns["age"].tolist() == ["30", "", "", "", "", "nan", "5"]
+
+
 def test_pictures_are_read_when_asked_for_not_before(fer_part: Export) -> None:
     samples = read_data(fer_part.folder, format="folders", split="train")
     assert samples.grey

@@ -82,7 +82,7 @@ class Samples:
     ) -> Self:
         """Samples from uint8 pictures in memory, (n, H, W) or (n, H, W, 3), and the position of each one's label.
 
-        columns: further columns, whose names become lower case, as those of a table do.
+        columns: further columns, whose names become lower case, as those of a table do; None and NaN are no value.
         source: what the data is called. Under a name of its own an evaluation knows faces that were trained on, in
         other company too; without one it knows the very set alone.
         """
@@ -100,7 +100,7 @@ class Samples:
             numbers.astype(np.int64),
             np.array([""] * len(images) if splits is None else splits, np.str_),
             source,
-            columns={name.lower(): np.array(list(map(str, values))) for name, values in (columns or {}).items()},
+            columns={name.lower(): np.array(list(map(_text, values))) for name, values in (columns or {}).items()},
         )
 
     def __len__(self) -> int:
@@ -254,6 +254,11 @@ class Samples:
         if self.soft is not None:
             whole.update(self.soft.astype("<f4").tobytes())
         return whole.hexdigest()
+
+
+def _text(value: object) -> str:
+    """A value of a column; none where there is none, which compares to itself as nothing else does."""
+    return str(value) if value is not None and str(value == value) == "True" else ""
 
 
 def shares(samples: Samples) -> NDArray[np.float32]:
