@@ -159,6 +159,14 @@ def test_whole_numbers_of_any_kind_are_targets(drawn: Drawn, targets: object) ->
     assert Samples.from_arrays(drawn.images[:3], targets, "fer7").targets.tolist() == [2, 0, 1]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("row", [[5, 2, 0, 3, 0, 0, 0], [1.2, -0.2, 0, 0, 0, 0, 0], [0.5, float("nan"), 0, 0, 0, 0, 0]])
+def test_shares_sum_to_1(samples: Samples, row: list[float]) -> None:
+    soft = np.tile(np.float32([0.5, 0.2, 0, 0.3, 0, 0, 0]), (28, 1))
+    soft[20] = row
+    with pytest.raises(DataError, match=r"wrong soft: expected shares that sum to 1 a row, .* in row 20"):
+        Samples(**vars(samples) | {"soft": soft})
+
+
 def test_what_is_missing_in_a_column_is_no_value(drawn: Drawn) -> None:
     ages = [30, None, float("nan"), np.float32("nan"), np.datetime64("NaT"), "nan", np.int64(5)]
     samples = Samples.from_arrays(drawn.images[:7], [0] * 7, "fer7", columns={"age": ages})

@@ -26,6 +26,8 @@ _S = TypeVar("_S", bound="Samples")
 
 # the source of pictures in memory where nothing else was said: all of them have this name, and no file should
 IN_MEMORY = "arrays in memory"
+# how far shares, which may come from a file of few digits, sum to something else than 1
+_ROUNDING = 0.01
 # what people call the same part of a data set; a name that the data has itself always comes first
 SPLIT_ALIASES = (
     ("train", "training"),
@@ -68,6 +70,12 @@ class Samples:
             raise DataError("wrong targets", self.source, f"0 to {len(self.labels) - 1}", got)
         if self.soft is not None and self.soft.shape[1] != len(self.labels):
             raise DataError("wrong soft", self.source, f"{len(self.labels)} columns", str(self.soft.shape[1]))
+        if self.soft is not None:
+            # of what is no number nothing is true
+            sound = (self.soft >= 0).all(axis=1) & (np.abs(self.soft.sum(axis=1) - 1) < _ROUNDING)
+            if not sound.all():
+                got = f"{self.soft[int(sound.argmin())].tolist()} in row {sound.argmin()}"
+                raise DataError("wrong soft", self.source, "shares that sum to 1 a row, none below 0", got)
 
     @classmethod
     def from_arrays(

@@ -73,8 +73,8 @@ def apply_rule(samples: Samples, votes: Votes, rule: str) -> Samples:
         raise UnknownNameError("label rule", rule, _RULES)
     own = np.array([FERPLUS.index(label) if label in FERPLUS else -1 for label in samples.labels])[samples.targets]
     kept, targets, soft = _RULES[rule](votes, own)
-    ruled = replace(samples, labels=FERPLUS, targets=targets, soft=soft, label_rule=rule)
-    return ruled.subset(kept)
+    shares = None if soft is None else soft[kept]
+    return replace(samples.subset(kept), labels=FERPLUS, targets=targets[kept], soft=shares, label_rule=rule)
 
 
 _Ruled = tuple["NDArray[np.bool_]", "NDArray[np.int64]", "NDArray[np.float32] | None"]
