@@ -17,6 +17,7 @@ from hub_server import Hub
 
 from facemotion.errors import ChecksumError, DownloadError, UnknownNameError
 from facemotion.weights.catalogue import Entry, Pin
+from facemotion.weights.hub import download_latest
 from facemotion.weights.store import locate, where
 
 CONTENT = random.Random(4).randbytes(300_000)
@@ -32,6 +33,13 @@ def entry_for(hub: Hub, content: bytes = CONTENT, **changes: object) -> Entry:
 
 def cache() -> Path:
     return Path(huggingface_hub.constants.HF_HUB_CACHE)
+
+
+def leave(name: str, data: bytes) -> None:
+    """A file of this name among what is fetched of the detector's repository."""
+    blobs = cache() / "models--somebody--detector" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / name).write_bytes(data)
 
 
 def run(hub: Hub, entry: Entry, tmp_path: Path, **environment: str) -> subprocess.Popen[str]:
@@ -111,13 +119,26 @@ def test_the_next_run_goes_on_where_a_killed_one_stopped(hub: Hub, tmp_path: Pat
 
 def test_a_rest_that_is_not_the_beginning_of_the_file_is_refused_and_the_next_try_succeeds(hub: Hub) -> None:
     entry = entry_for(hub)
-    blobs = cache() / "models--somebody--detector" / "blobs"
-    blobs.mkdir(parents=True)
-    (blobs / f"{entry.files[NAME].sha256}.incomplete").write_bytes(b"x" * 1000)
+    leave(f"{entry.files[NAME].sha256}.incomplete", b"x" * 1000)
     with pytest.raises(ChecksumError, match=r"\.refused"):
         locate(entry)
     assert where(entry) is None
     assert locate(entry).read_bytes() == CONTENT
+
+
+def test_more_than_the_file_has_is_no_beginning_of_it(hub: Hub) -> None:
+    entry = entry_for(hub)
+    leave(f"{entry.files[NAME].sha256}.incomplete", CONTENT + b"more")
+    assert locate(entry).read_bytes() == CONTENT
+
+
+def test_what_a_kill_left_of_a_file_that_nobody_promised_is_fetched_anew(hub: Hub) -> None:
+    content = b"x" * 1000
+    hub.add("somebody/detector", {"config.json": content})
+    tag = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+    leave(f"{tag}.incomplete", b"y" * 400)
+    path = download_latest("somebody/detector", "config.json", None, None, False, most=len(content))
+    assert path.read_bytes() == content
 
 
 def test_a_server_that_knows_no_ranges_sends_it_all_again(hub: Hub) -> None:

@@ -108,7 +108,7 @@ def _complete(what: str, offer: Offer, blob: Path, pin: Pin | None) -> None:
         raise OSError(errno.ENOSPC, f"{size - have} bytes are needed and {free} are free", str(blob.parent))
     logger.info("fetching %s, %s bytes%s", what, size, f", going on at {have}" if have else "")
     with open(partial, "ab", opener=_no_link) as file:
-        file.truncate(have)
+        file.seek(file.truncate(have))  # to cut a file off moves nobody back to its end
         while file.tell() < size:
             before = file.tell()
             try:
