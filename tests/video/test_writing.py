@@ -309,3 +309,17 @@ def test_sound_that_can_t_be_joined_costs_no_picture(
     assert "has no sound: ffmpeg could not join it (" in caplog.records[0].message
     assert len(list(read_frames(tmp_path / "c.mp4"))) == 1
     assert cv2.VideoCapture(str(tmp_path / "c.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 1
+
+
+def test_what_ffmpeg_says_may_be_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "programs" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf 'caf\\351: no room' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    with ClipWriter(tmp_path / "c.mp4", 25, sound_of=write(tmp_path / "a.avi", 5)) as writer:
+        writer.write(picture(0), 0.0)
+    assert caplog.records[-1].message.endswith("ffmpeg could not join it (caf\ufffd: no room)")
+    assert len(list(read_frames(tmp_path / "c.mp4"))) == 1

@@ -148,7 +148,8 @@ class ClipWriter:
             for codec in ("copy", "aac"):
                 chosen = ["-map", "0:v:0", "-map", "1:a?", "-c:v", "copy", "-c:a", codec]
                 command = [ffmpeg, "-nostdin", "-y", "-v", "error", *inputs, *chosen, as_ffmpeg_takes_it(joined)]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                # its words are UTF-8 on every system, but for what it repeats of the clip
+                done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
                 if done.returncode == 0 and self._holds_all(joined):
                     joined.replace(self._part)
                     return
