@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.data.csv_files import column_names, csv_rows
+from facemotion.data.csv_files import column_names, csv_rows, numbered_rows
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.labels import LabelSet
@@ -38,7 +38,7 @@ def read_votes(path: Path) -> tuple[Votes, list[str]]:
                 raise DataError(
                     "not a table of FER+ votes", str(path), f"columns {', '.join(COLUMNS)}", f"no {missing}"
                 )
-            for number, fields in enumerate(filter(None, table), start=2):
+            for number, fields in numbered_rows(table):
                 row = dict(zip(names, fields, strict=False))
                 try:
                     counts = [_count(row[name.lower()]) for name in COLUMNS]
@@ -46,7 +46,7 @@ def read_votes(path: Path) -> tuple[Votes, list[str]]:
                     got = str(fields)
                     raise DataError("wrong votes", f"{path}: row {number}", "ten whole numbers", got) from None
                 rows.append(counts)
-                usage.append(row.get("usage", "").strip())
+                usage.append(row.get("usage", ""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
     return np.array(rows, np.int64).reshape(-1, len(COLUMNS)), usage
