@@ -109,6 +109,13 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
+def test_data_whose_name_is_no_text_is_told_of(tmp_path: Path) -> None:
+    told = {"data": "/data/caf\udce9", "split": "train"}
+    written = write_folder(tmp_path, dataclasses.replace(CONFIG, trained_on=(told,)), b"tensors")
+    assert read_config(tmp_path) == written
+    assert read_config(tmp_path).trained_on == (told,)
+
+
 def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys; from pathlib import Path\n"

@@ -119,7 +119,9 @@ class WeightsConfig:
     def to_json(self) -> str:
         values = dataclasses.asdict(self) | {"input": self.input.to_dict()}
         order = {"format": values.pop("format"), "facemotion_version": values.pop("facemotion_version")}
-        return json.dumps(order | values, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(order | values, indent=2, ensure_ascii=False) + "\n"
+        # data may lie in a folder whose name is no UTF-8: what is none in it becomes the escapes that JSON has for it
+        return text.encode(errors="backslashreplace").decode()
 
     @classmethod
     def from_json(cls, text: str, place: str) -> Self:
