@@ -191,3 +191,20 @@ def test_a_place_that_can_t_be_written_is_one_line(folders: Path, tmp_path: Path
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"facemotion: {place}: Not a directory"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name there has such signs in it")
+def test_names_of_strangers_command_no_terminal(folders: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "\x1b[31mred"
+    folders.rename(odd)
+    (odd / "train" / "happy" / "\x1b[2J.png").write_text("no picture")
+    for command in (["inspect", odd], ["prepare", odd, tmp_path / "out"]):
+        done = run(*command, "--skip-bad")
+        assert done.returncode == 0, done.stderr
+        assert "left out: 1" in done.stdout and "\\x1b[2J.png" in done.stdout
+        assert "\x1b" not in done.stdout + done.stderr
+    np.save(odd / "X_train.npy", np.zeros((7, 48, 48), np.uint8))
+    np.save(odd / "y_train.npy", np.arange(7))
+    done = run("inspect", odd / "X_train.npy")
+    assert "\\x1b[31mred/y_train.npy: the numbers are taken for angry, disgust" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr

@@ -12,6 +12,7 @@ import click
 
 from facemotion.cli.paths import FOLDER
 from facemotion.cli.progress import Progress
+from facemotion.cli.streams import shown_lines
 from facemotion.errors import DataError, FacemotionError
 from facemotion.file_names import safe_name
 
@@ -75,7 +76,7 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
     samples = _read(source, skip_bad, **reading)
     with Progress() as progress:
         audit = audit_of(samples, skip_bad=skip_bad, progress=progress)
-    click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else describe(audit))
+    click.echo(json.dumps(audit.to_dict(), indent=2) if as_json else shown_lines(describe(audit)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         # first: it is what tells that the pictures are ours
@@ -192,7 +193,8 @@ def prepare(
             every=every,
             progress=progress,
         )
-    click.echo(json.dumps(done.to_dict() | {"faults": faults}, indent=2) if as_json else _describe(done, faults))
+    told = done.to_dict() | {"faults": faults}
+    click.echo(json.dumps(told, indent=2) if as_json else shown_lines(_describe(done, faults)))
     return 1 if done.unreadable and not skip_bad else 0
 
 

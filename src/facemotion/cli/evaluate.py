@@ -10,7 +10,7 @@ import click
 from facemotion.cli.labelled import refuse_within
 from facemotion.cli.paths import FOLDER
 from facemotion.cli.progress import Progress
-from facemotion.cli.streams import shown
+from facemotion.cli.streams import shown_lines
 
 if TYPE_CHECKING:
     from facemotion.evaluation.calibrate import Calibration
@@ -54,7 +54,7 @@ def evaluate(
 
         with Progress() as progress:
             done = calibrate(weights, data, out, split=split, label_rule=label_rule, device=device, progress=progress)
-        click.echo(_describe(done))
+        click.echo(shown_lines(_describe(done)))
         return
     from facemotion.evaluation.evaluator import Evaluator
 
@@ -63,8 +63,7 @@ def evaluate(
         report = evaluator.evaluate(
             data, split=split, label_rule=label_rule, tta=tta, training_data=training_data, progress=progress
         )
-    for line in str(report).split("\n"):  # names of files and groups are words of strangers
-        click.echo(shown(line))
+    click.echo(shown_lines(str(report)))  # names of files and groups are words of strangers
     if out is not None:
         report.save(out)
         click.echo(f"the report is in {out}", err=True)

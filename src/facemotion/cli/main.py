@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from facemotion.cli.streams import fall_silent, make_streams_safe, shown
+from facemotion.cli.streams import fall_silent, make_streams_safe, shown, shown_lines
 from facemotion.errors import FacemotionError
 from facemotion.version import __version__
 
@@ -76,7 +76,16 @@ class _LazyGroup(click.Group):
 def cli(verbose: int) -> None:
     """The emotions of every face in a photo, a video or a webcam; train and judge your own networks."""
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Formatter(logging.Formatter):
+    """Messages as a terminal may be shown them: names of files are words of strangers."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return shown_lines(super().formatMessage(record))
 
 
 # what a shell makes of SIGINT and SIGTERM

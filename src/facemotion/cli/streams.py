@@ -29,6 +29,11 @@ def shown(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
+def shown_lines(text: str) -> str:
+    """As `shown`, of a text of several lines."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
 def tell(line: str, *, go_on: bool) -> None:
     """A line on stdout. go_on: where its reader went away (`| head`) say no more, since there are files to write."""
     try:

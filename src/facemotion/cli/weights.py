@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from facemotion.cli.paths import FOLDER
-from facemotion.cli.streams import shown
+from facemotion.cli.streams import shown, shown_lines
 from facemotion.errors import FacemotionError
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import parse_value
@@ -84,8 +84,7 @@ def show(name: str) -> None:
 
     found = resolve(name)
     about = card(read_config(found.folder), name).partition("---\n\n")[2].rpartition("\n## Use\n")[0]
-    for line in about.strip().split("\n"):  # words of strangers
-        click.echo(shown(line))
+    click.echo(shown_lines(about.strip()))  # words of strangers
 
 
 @weights.command(epilog="Example: facemotion weights fetch yunet --to usb-stick")
@@ -149,7 +148,7 @@ def verify(names: tuple[str, ...]) -> int:
             click.echo(f"{name}: as promised, in {_verify(name)}")
         except FacemotionError as error:
             damaged += 1
-            click.echo(f"facemotion: {error}", err=True)
+            click.echo(f"facemotion: {shown(str(error))}", err=True)
     return 1 if damaged else 0
 
 
