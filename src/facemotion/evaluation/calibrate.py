@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facemotion.classifier import Classifier
+from facemotion.classifier import Classifier, StoredNetwork
 from facemotion.errors import DataError, WeightsError
 from facemotion.evaluation.calibration import (
     calibration_error,
@@ -82,7 +82,8 @@ def calibrate(
     config, tensors = read_folder(source.folder, source.pins)
     _refuse_to_overwrite(target, source.folder, config.files.get(MODEL))
     samples = _validation(read_faces(data, config.label_set, label_rule), split, config)
-    classifier = Classifier.load(weights, device=device)
+    # the very bytes that are copied
+    classifier = Classifier(StoredNetwork(config, tensors, str(source.folder / MODEL)), config, device=device)
     before = probabilities_of(classifier, samples.crops, len(samples), batch_size=batch_size, progress=progress)
     factor = fit_temperature(before, samples.targets)
     after = np.exp(log_probabilities(before, factor))
