@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from facemotion import Box, Face, FaceDetector
 from facemotion.detectors import yunet
+from facemotion.devices import limited_cpu_threads
 from facemotion.opencv import cv2
 
 pytestmark = pytest.mark.usefixtures("yunet_in_cache")
@@ -103,6 +105,17 @@ def test_the_threshold_is_the_user_s(astronaut: np.ndarray) -> None:
     [face] = FaceDetector("yunet").detect(astronaut)
     assert 0.6 <= face.score < 0.99
     assert FaceDetector("yunet", min_score=0.99).detect(astronaut) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells how many threads there are")
+def test_a_worker_with_one_processor_gets_no_thread_besides(astronaut: np.ndarray) -> None:
+    by_onnxruntime()  # what comes with the first one in a process
+    threads = Path("/proc/self/task")
+    with limited_cpu_threads(1):
+        before = len(list(threads.iterdir()))
+        detector = by_onnxruntime()
+        assert len(detector.detect(astronaut)) == 1
+        assert len(list(threads.iterdir())) <= before
 
 
 def test_a_picture_of_20_000_pixels(detector: FaceDetector) -> None:

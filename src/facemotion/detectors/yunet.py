@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.detectors.shrink import shrink
+from facemotion.devices import cpu_threads
 from facemotion.onnx_runtime import load_onnxruntime
 from facemotion.opencv import cv2
 from facemotion.results import Face
@@ -103,7 +105,11 @@ def _onnxruntime_engine(model: Path, min_score: float) -> Engine | None:
         return None
     graph = onnx.load(str(model))
     _free_the_size(graph.graph)
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # its own choice is the processors of the machine, whatever a container or a worker on it is given
+    if cpu_threads() < (os.cpu_count() or 1):
+        options.intra_op_num_threads = cpu_threads()
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [f"{part}_{stride}" for part, stride in itertools.product(("cls", "obj", "bbox", "kps"), _STRIDES)]
 
     def run(image: Pixels) -> NDArray[np.float32]:
