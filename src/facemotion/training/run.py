@@ -83,10 +83,10 @@ class Run:
         saved = together.agree(earlier_state(out) if together.first else None)
         if saved:
             check_same(saved, recipe, self._data, out)
-        self._asked = Recipe.from_toml(saved["recipe"]) if saved else recipe
-        if saved:
+            self._asked = Recipe.from_toml(saved["recipe"])
             net, self._config = same_network(saved["config"], recipe, str(out))
         else:
+            self._asked = recipe
             net, self._config = starting_network(recipe, training.labels)
         if self._second is not None:
             add_head(net, self._second.shape[1])
