@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from facemotion.backbones.scratch import refuse_pretrained
@@ -20,8 +22,7 @@ class Fast(nn.Module):
         self.feature_dim = widths[-1]
         self.default_head = Head(dropout=dropout)
         self.stem = nn.Sequential(*_convolution(channels, stem, 1), nn.ReLU(inplace=True))
-        inputs = (stem, *widths)
-        self.blocks = nn.Sequential(*(_Residual(*pair) for pair in zip(inputs, widths, strict=False)))
+        self.blocks = nn.Sequential(*(_Residual(*pair) for pair in pairwise((stem, *widths))))
 
     def forward(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.blocks(self.stem(pixels))

@@ -88,19 +88,18 @@ class History:
         writer.writeheader()
         writer.writerows({key: _short(value) for key, value in asdict(row).items()} for row in self.epochs)
         write_whole(folder / "history.csv", text.getvalue().encode())
-        try:
-            import matplotlib
-        except ImportError:
-            return
-        write_whole(folder / "curves.png", _curves(self.epochs, self.best_epoch, matplotlib))
+        if plots_are_possible():
+            write_whole(folder / "curves.png", _curves(self.epochs, self.best_epoch))
 
 
 def _short(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
+def _curves(epochs: list[Epoch], best: int) -> bytes:
     """Loss and accuracy over the epochs. Lines differ in dash as well as colour."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(9, 3.6)
     numbers = [row.epoch for row in epochs]
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -110,7 +109,7 @@ def _curves(epochs: list[Epoch], best: int, matplotlib: Any) -> bytes:
         axes.plot(numbers, [getattr(row, f"val_{what}") for row in epochs], "-", marker=".", label="validation")
         axes.axvline(best, color="grey", linewidth=0.8)
         axes.set(title=f"{what} (best epoch: {best})", xlabel="epoch")
-        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     return as_png(figure)
