@@ -87,9 +87,12 @@ def bring_together(weights: LabelSet, samples: Samples, wanted: LabelSets) -> Ju
         raise DataError("no face to judge", samples.source, f"some of {', '.join(labels)}", ", ".join(left_out))
     # the votes' shares are those of the data's labels, and no figure asks for them
     kept = with_digests(replace(kept, labels=labels, targets=position[kept.targets], soft=None), kept.digests)
-    rule = (
-        "map" if mapping else "same" if set(common) == set(theirs) and not left_out else "keep" if keep else "restrict"
-    )
+    if mapping:
+        rule = "map"
+    elif set(common) == set(theirs) and not left_out:
+        rule = "same"
+    else:
+        rule = "keep" if keep else "restrict"
     return Judged(
         rule=rule,
         said=_in_words(rule, weights, labels, mapping, left_out, alone=wanted != "keep" and len(common) == 1),

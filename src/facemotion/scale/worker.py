@@ -57,7 +57,7 @@ class Worker:
     def do(self, number: int) -> Done:
         """Do a part, unless it is written already."""
         part = self._manifest.part(number)
-        if self._layout.faces(number).exists() if part.span is None else self._layout.clip_done(part.span.first):
+        if self._is_written(part):
             return Done(number, 0)
         note = Starts.next(self._layout.note(number))
         try:
@@ -72,6 +72,11 @@ class Worker:
             raise
         note.forget()
         return Done(number, note.count)
+
+    def _is_written(self, part: Part) -> bool:
+        if part.span is None:
+            return self._layout.faces(part.number).exists()
+        return self._layout.clip_done(part.span.first)
 
     def _pictures(self, part: Part, note: Starts) -> None:
         labels, job = self._recognizer.labels, self._job

@@ -44,8 +44,11 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
         return
     # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
     # vary, and their times tell. An editor cuts a clip by saying how much of it is shown.
-    shown = shown_seconds(name)
-    if (count + 1) / info.fps >= shown * 0.95 if shown else told * info.fps + 1 >= info.least_frames:
+    if shown := shown_seconds(name):
+        is_whole = (count + 1) / info.fps >= shown * 0.95
+    else:
+        is_whole = told * info.fps + 1 >= info.least_frames
+    if is_whole:
         return
     cut = _lacks_its_end(name)
     if cut or (cut is None and not _is_guessed(name)):
