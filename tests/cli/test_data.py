@@ -51,6 +51,11 @@ def test_a_tilde_in_quotes_is_a_home(folders: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     for command in (["inspect", folders, "--out=~/audit"], ["prepare", folders, "~/faces", "--detector=whole"]):
         assert run(*command).returncode == 0
+    folders.rename(tmp_path / "home" / "in")
+    table = tmp_path / "home" / "table.csv"
+    table.write_text("path,label\nin/train/happy/00.png,happy\nin/train/angry/02.png,angry\n")
+    done = run("prepare", "~/table.csv", tmp_path / "out", "--detector=whole")
+    assert "2 faces of 2 pictures" in done.stdout, done.stderr
     assert (tmp_path / "home" / "audit" / "classes.png").exists()
     assert (tmp_path / "home" / "faces" / "train").is_dir()
 

@@ -141,11 +141,13 @@ def test_of_several_processes_one_speaks(faces: Path) -> None:
     assert all("validation" in line for line in lines)
 
 
-def test_a_training_never_becomes_a_class_of_its_data(faces: Path) -> None:
+def test_a_training_never_becomes_a_class_of_its_data(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     val = faces.with_name("val")
     shutil.copytree(faces, val)
-    for source in (faces, val):
-        done = run(*train(faces, "--val", str(val), "--out", str(source / "run")))
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(faces.parent))
+    for source, named in ((faces, str(val)), (val, str(val)), (val, "~/val")):
+        done = run(*train(faces, "--val", named, "--out", str(source / "run")))
         assert done.returncode == 1
         assert done.stderr.endswith(
             "lies in the class folders " + str(source) + " and would become one: name another place\n"

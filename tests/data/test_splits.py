@@ -132,11 +132,14 @@ def test_copies_real_and_near_stay_together(fer_part: Export) -> None:
         assert abs((sides == "val").mean() - 0.2) < 0.01
 
 
-def test_a_split_is_written_down_and_read_back(drawn: Drawn, tmp_path: Path) -> None:
+def test_a_split_is_written_down_and_read_back(drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
     samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
     split = split_samples(samples, 0.25, 3)
     path = tmp_path / "split.json"
-    write_split(split, path)
+    write_split(split, "~/split.json")
+    np.testing.assert_array_equal(apply_split(samples, "~/split.json").splits, split.splits)
     again = apply_split(samples, path)
     np.testing.assert_array_equal(again.splits, split.splits)
     assert again.select("val").fingerprint == split.select("val").fingerprint

@@ -96,7 +96,9 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "table.csv"
 
 
-def test_columns_of_the_data_and_of_a_table_beside_it(table: Path, tmp_path: Path) -> None:
+def test_columns_of_the_data_and_of_a_table_beside_it(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     samples = read_data(table).subset([5, 0, 2])
     assert slice_columns(samples, "sex")["sex"].tolist() == ["m", "f", "f"]
     assert list(slice_columns(samples, ["Sex"])) == ["sex"]
@@ -110,7 +112,10 @@ def test_columns_of_the_data_and_of_a_table_beside_it(table: Path, tmp_path: Pat
         "tone": ["dark", "", "light"],
     }
     path.write_text("path,age\nfaces/0.png,young\n")
-    assert slice_columns(samples, str(path))["age"].tolist() == ["", "young", ""]
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(other))
+    for given in (str(path), "~/groups.csv"):
+        assert slice_columns(samples, given)["age"].tolist() == ["", "young", ""]
 
 
 @pytest.mark.parametrize("name", ["file", "image", "img_path", "File_Name"])

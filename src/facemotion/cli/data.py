@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facemotion.cli.paths import FOLDER
+from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown_lines
 from facemotion.errors import DataError, FacemotionError
@@ -62,7 +62,7 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     short_help="Find a data set's faults before a training.",
     epilog="Example: facemotion data inspect fer2013.csv --out audit/",
 )
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=SOURCE)
 @_reading_options
 @_AS_JSON
 @click.option("--out", type=FOLDER, help="Folder for a chart and contact sheets.")
@@ -112,7 +112,7 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     short_help="Write faces in one size, from any layout or photos.",
     epilog="Example: facemotion data prepare photos/ faces/ --detector auto --as pack",
 )
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=SOURCE)
 @click.argument("out", type=FOLDER)
 @_reading_options
 @click.option(

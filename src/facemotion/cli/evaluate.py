@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facemotion.cli.labelled import refuse_within
-from facemotion.cli.paths import FOLDER
+from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown_lines
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: facemotion evaluate runs/fast/best fer2013.csv --split test --out report")
 @click.argument("weights")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=SOURCE)
 @click.option("--split", help="The split to judge (test unless named), or to calibrate on (val).")
 @click.option("--label-rule", help="Labels by the FER+ votes: majority, plurality, all or soft.")
 @click.option("--tta", type=click.Choice(["flip", "ten-crop"]), help="Average each face with its mirror image, or ten.")
 @click.option("--calibrate", "calibrating", is_flag=True, help="Fit the temperature on the validation split instead.")
-@click.option("--training-data", type=click.Path(path_type=Path), help="Look for copies of the judged faces in it.")
+@click.option("--training-data", type=SOURCE, help="Look for copies of the judged faces in it.")
 @click.option("--out", type=FOLDER, help="Folder of the report, or of the copy.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...", show_default=True)
 def evaluate(

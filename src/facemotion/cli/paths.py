@@ -1,4 +1,4 @@
-"""The kinds of options and arguments that name what a command writes."""
+"""The kinds of options and arguments that name what a command reads or writes."""
 
 from __future__ import annotations
 
@@ -19,5 +19,8 @@ class _PathAtHome(click.Path):
         return super().convert(at_home(value), param, ctx)
 
 
+# a file or folder that is read
+SOURCE = _PathAtHome(path_type=Path)
+# those that are written
 FILE = _PathAtHome(dir_okay=False, path_type=Path)
 FOLDER = _PathAtHome(file_okay=False, path_type=Path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facemotion.cli.labelled import refuse_within
-from facemotion.cli.paths import FOLDER
+from facemotion.cli.paths import FOLDER, SOURCE
 
 if TYPE_CHECKING:
     from facemotion.training.history import History
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: facemotion train fer2013.csv --recipe fast-7class --out runs/fast")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=SOURCE)
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A recipe of the package, or your own TOML file.")
 @click.option("--out", required=True, type=FOLDER, help="The training folder.")
-@click.option("--val", type=click.Path(path_type=Path), help="Data to choose the epoch on, where DATA has none.")
+@click.option("--val", type=SOURCE, help="Data to choose the epoch on, where DATA has none.")
 @click.option("--split", help="Train on this split of DATA alone.")
 @click.option("--val-split", help="Choose on this split of the validation data.")
 @click.option("--label-rule", help="Labels by the FER+ votes: majority, plurality, all or soft.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from facemotion.cli.paths import FOLDER
+from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.streams import shown, shown_lines
 from facemotion.errors import FacemotionError
 from facemotion.labels import LabelSet
@@ -164,7 +164,7 @@ def _verify(name: str) -> Path:
 
 
 @weights.command(epilog="Example: facemotion weights convert my.pth --backbone resnet18 --labels fer7 --input size=64")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=SOURCE)
 @click.option("--backbone", required=True, help="One of `facemotion doctor`'s list, or torchvision:NAME.")
 @click.option("--labels", required=True, help="A known set (fer7 ...), or your labels in their order: happy,sad,...")
 @click.option("--input", "inputs", multiple=True, metavar="KEY=VALUE", help="size, colour, margin, align, mean, std.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from facemotion.data.copies import copy_groups
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
+from facemotion.file_names import at_home
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -97,15 +97,16 @@ def write_split(samples: Samples, path: str | os.PathLike[str]) -> None:
         "splits": names,
         "of": [number[str(name)] for name in samples.splits],
     }
-    part = Path(path).with_name(Path(path).name + ".part")
+    target = at_home(path)
+    part = target.with_name(f"{target.name}.part")
     part.write_text(json.dumps(content) + "\n", "utf-8")
-    part.replace(path)
+    part.replace(target)
 
 
 def apply_split(samples: Samples, path: str | os.PathLike[str]) -> Samples:
     """The samples with the splits that were written down for them; a DataError where these are other samples."""
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
+        content = json.loads(at_home(path).read_text("utf-8"))
         names, of, fingerprint = content["splits"], content["of"], content["fingerprint"]
         splits = np.array([names[index] for index in of], np.str_)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -16,6 +16,7 @@ from scipy.stats import hypergeom
 from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, numbered_rows
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
+from facemotion.file_names import at_home
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +134,7 @@ def slice_columns(samples: Samples, wanted: str | os.PathLike[str] | Sequence[st
     that it does not name has no value.
     """
     if isinstance(wanted, str | os.PathLike):
-        path = Path(wanted)
+        path = at_home(wanted)
         if path.suffix.lower() == ".csv" or path.is_file():
             return _joined(samples, path)
         wanted = [str(wanted)]
