@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facemotion.cli.labelled import label_set
 from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown_lines
@@ -229,9 +230,8 @@ def _read(
 ) -> Samples:
     from facemotion.data.reading import read_data
 
-    return read_data(
-        source, format=format, split=split, labels=_labels(labels), label_rule=label_rule, skip_bad=skip_bad
-    )
+    wanted = None if labels is None else label_set(labels)
+    return read_data(source, format=format, split=split, labels=wanted, label_rule=label_rule, skip_bad=skip_bad)
 
 
 def _photos(
@@ -240,18 +240,12 @@ def _photos(
     """What a detector is to look at: a table of paths, else folders of photos and clips."""
     from facemotion.data.prepare import find_photos
     from facemotion.data.table import holds_paths
-    from facemotion.labels import LabelSet
 
     if format not in (None, "folders") or holds_paths(source):
         return _read(source, skip_bad, format, split, labels, label_rule)
     if split is not None or label_rule is not None:
         raise click.UsageError("--split and --label-rule are for data sets, not for folders of photos")
-    wanted = _labels(labels)
-    return find_photos(source, labels=None if wanted is None else LabelSet.of(wanted), skip_bad=skip_bad)
-
-
-def _labels(text: str | None) -> str | list[str] | None:
-    return [label.strip() for label in text.split(",")] if text and "," in text else text
+    return find_photos(source, labels=None if labels is None else label_set(labels), skip_bad=skip_bad)
 
 
 def _detector(name: str | None) -> Any:

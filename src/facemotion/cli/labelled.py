@@ -1,10 +1,16 @@
-"""What the commands share that read faces with labels."""
+"""What the commands share that have to do with labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from facemotion.errors import FacemotionError
+from facemotion.labels import LabelSet
+
+
+def label_set(text: str) -> LabelSet:
+    """What --labels names: a known set, or the labels in their order with commas between them."""
+    return LabelSet.of([label.strip() for label in text.split(",")] if "," in text else text)
 
 
 def refuse_within(out: Path | None, *sources: Path | None) -> None:

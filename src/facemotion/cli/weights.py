@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from facemotion.cli.labelled import label_set
 from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.streams import shown, shown_lines
 from facemotion.errors import FacemotionError
@@ -181,7 +182,7 @@ def convert(
     from facemotion.inputs import InputSpec
     from facemotion.weights.spec import Head
 
-    wanted = LabelSet.of(labels if "," not in labels else [label.strip() for label in labels.split(",")])
+    wanted = label_set(labels)
     try:
         given = {key: parse_value(value) for key, _, value in (each.partition("=") for each in inputs)}
         if given.get("colour") == "rgb":
