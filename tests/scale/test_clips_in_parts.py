@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
@@ -92,6 +94,21 @@ def test_parts_are_joined_to_what_a_single_run_gives(moving: Path, weights: Path
             number += 1
     assert number == len(found) > SECONDS * FPS
     assert {1, 2} <= tracks, "there was somebody to follow"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
+def test_a_clip_may_have_more_parts_than_a_process_open_files(moving: Path, weights: Path, tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = os.open(os.devnull, os.O_RDONLY)
+    os.close(highest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 32, before[1]))
+    try:
+        outcome = run(moving, tmp_path / "out", weights, SECONDS / 48)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (outcome.parts, outcome.errors) == (48, 0)
 
 
 @pytest.mark.parametrize("name", ODD)

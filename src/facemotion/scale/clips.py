@@ -10,6 +10,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -62,19 +63,23 @@ def look_at_segment(clip: Path, start: float, stop: float, recognizer: EmotionRe
 def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> Iterator[Frame] | None:
     """The frames of a clip, without their pixels, as one run over it gives them; None where segments don't fit."""
     info = clip_info(clip)
-    files = [pyarrow.parquet.ParquetFile(place.open()) for place in segments]
-    marks = [_marks(file) for file in files]
+    marks: list[dict[str, Mark | None]] = []
+    count, ends = 0, list[float]()  # of each segment the first frame's time and the last one's
+    for segment in segments:
+        with _opened(segment) as file:
+            marks.append(_marks(file))
+            told = file.read(["told"])["told"].to_pylist()
+            count += len(told)
+            ends += [*told[:1], *told[-1:]]
     if any(one["beyond"] != other["first"] for one, other in pairwise(marks)):
         logger.warning("%s: its parts do not fit where they meet, so it is read in one go", clip)
         return None
-    told = [seconds for file in files for seconds in file.read(["told"])["told"].to_pylist()]
-    check_whole(str(clip), len(told), told[-1] - told[0] if told else 0.0, info)
+    check_whole(str(clip), count, ends[-1] - ends[0] if ends else 0.0, info)
     waiting: deque[list[FaceEmotion]] = deque()
 
     def frames() -> Iterator[RawFrame]:
         clock = Clock()
-        rows = (row for file in files for batch in file.iter_batches(_ROWS_AT_ONCE) for row in batch.to_pylist())
-        for index, row in enumerate(rows):
+        for index, row in enumerate(_rows(segments)):
             waiting.append(_faces(row, labels))
             yield RawFrame(index, clock.time(row["told"], info.fps), _BLANK)
 
@@ -83,6 +88,20 @@ def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> 
 
 # the pixels were looked at before, and a stream takes no picture without any
 _BLANK: Pixels = np.zeros((1, 1, 3), np.uint8)
+
+
+def _rows(segments: list[Place]) -> Iterator[dict[str, Any]]:
+    for segment in segments:
+        with _opened(segment) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                yield from batch.to_pylist()
+
+
+@contextmanager
+def _opened(segment: Place) -> Iterator[Any]:
+    """The table of a segment; one at a time, since a clip may have more of them than a process may have open files."""
+    with segment.open() as source:
+        yield pyarrow.parquet.ParquetFile(source)
 
 
 def _marks(file: Any) -> dict[str, Mark | None]:
