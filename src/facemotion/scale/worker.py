@@ -113,7 +113,8 @@ class Worker:
                 own = self._layout.segment(number)
                 if not own.exists():
                     look_at_segment(clip, span.start, span.stop, self._recognizer, own)
-                if not all(each.exists() for each in segments):
+                # from the end, since they are done in about their order: else each would look for all before it
+                if not all(each.exists() for each in reversed(segments)):
                     return
                 frames = join(clip, segments, self._recognizer.labels, self._job.smooth)
             if frames is None:
