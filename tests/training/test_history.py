@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from training_patterns import Stopped, patterns, stop_in_second_epoch
 from facemotion import LabelSet, Recipe
 from facemotion.data.loaders import Loader
 from facemotion.recipes.recipe import Stop
+from facemotion.training.folder import TrainingFolder
 from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.pictures import face_sheet
 from facemotion.training.trainer import Trainer
@@ -55,6 +57,14 @@ def test_tensorboard_reads_what_a_training_that_was_stopped_has_written(
     figures = {"lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_macro_f1"}
     assert figures | {"seconds", "faces_per_second", "confusion"} == found.keys()
     assert all(steps == [1, 2, 3] for steps in found.values())
+
+
+def test_the_process_that_writes_says_when(tmp_path: Path) -> None:
+    """The others, for whom it takes no time, would have all written after each epoch, however long that takes."""
+    other = TrainingFolder(tmp_path, History(), LabelSet(("a", "b")), writes=False)
+    other.write({})
+    time.sleep(0.05)
+    assert not other.is_due(epoch_is_over=True)
 
 
 def test_a_disk_that_is_full_costs_tensorboard_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,7 @@ _WRITING_SHARE = 10
 
 
 class TrainingFolder:
-    """The folder of a training. Of several processes all have one, so that they agree on when; the first one writes."""
+    """The folder of a training. Of several processes all have one; the first one writes, and says when."""
 
     def __init__(self, path: Path, history: History, labels: LabelSet, *, writes: bool) -> None:
         self._path, self._history, self._labels, self._writes = path, history, labels, writes
@@ -62,9 +62,9 @@ class TrainingFolder:
         self._confusion = confusion
 
     def is_due(self, *, epoch_is_over: bool) -> bool:
-        """Whether it is time for a checkpoint."""
+        """Whether it is time for a checkpoint. A process that does not write has no idea of what writing takes."""
         wait = _WRITING_SHARE * self._writing if epoch_is_over else _CHECKPOINT_SECONDS
-        return time.monotonic() - self._written > wait
+        return self._writes and time.monotonic() - self._written > wait
 
     def write(self, state: dict[str, Any]) -> None:
         """The best network, then the checkpoint that tells of it, then what people look at."""
