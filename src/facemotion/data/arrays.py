@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # the labels, in the order of their numbers, beside the arrays
 LABELS = "labels.json"
@@ -179,7 +179,7 @@ def _labels_beside(file: Path, numbers: LabelSet | None) -> LabelSet:
             raise DataError("what the numbers mean is not said", str(file), hint, got)
         numbers = LabelSet.named(usual)
     taken = ", ".join(numbers)
-    log.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, taken, LABELS)
+    logger.warning("%s: the numbers are taken for %s; if they mean others, say so in %s", file, taken, LABELS)
     return numbers
 
 

@@ -13,7 +13,7 @@ from facemotion.data.samples import Samples
 from facemotion.errors import UnknownNameError
 from facemotion.labels import LabelSet
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # what to do where nothing says what numbers mean
 SAID_BY = "labels=[...], and for the commands train and evaluate `facemotion data prepare --labels` first"
@@ -79,7 +79,7 @@ def counted_in(source: Path, words: Iterable[str], numbers: LabelSet | None) -> 
     # without a 0 they may count seven classes from 1, which are positions among eight labels all the same
     if numbers is None or not {positions[0], positions[-1]} <= written <= set(positions):
         return None
-    log.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
+    logger.warning("%s: the numbers are taken for %s", source, ", ".join(numbers))
     return numbers
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facemotion.inputs import InputSpec
     from facemotion.results import Pixels
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _S = TypeVar("_S", bound="Samples")
 
 # the source of pictures in memory where nothing else was said: all of them have this name, and no file should
@@ -207,7 +207,7 @@ class Samples:
             soft /= soft.sum(axis=1, keepdims=True)
         if len(kept) < len(self):
             gone = [label for label, count in self.counts().items() if count and label not in wanted]
-            log.info("%s: %d samples of %s are left out", self.source, len(self) - len(kept), ", ".join(gone))
+            logger.info("%s: %d samples of %s are left out", self.source, len(self) - len(kept), ", ".join(gone))
         return _keep_digests(replace(kept, labels=wanted, targets=position[kept.targets], soft=soft), kept)
 
     def with_splits(self, names: Sequence[str] | NDArray[np.str_]) -> Self:
