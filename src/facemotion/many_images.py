@@ -51,8 +51,8 @@ def read_ahead(sources: Iterable[ImageSource], threads: int) -> Iterator[Future[
     waiting: deque[Future[Pixels]] = deque()
     try:
         for source in sources:
-            mine = not isinstance(source, Image.Image | np.ndarray)
-            waiting.append(pool.submit(read_image, source) if mine else _read_now(source))
+            in_hand = isinstance(source, Image.Image | np.ndarray)
+            waiting.append(_read_now(source) if in_hand else pool.submit(read_image, source))
             if len(waiting) > threads:
                 yield waiting.popleft()
         while waiting:

@@ -63,7 +63,6 @@ class ArrayPictures:
     def crops(self, rows: Rows, spec: InputSpec) -> Pixels:
         whole = self.array.shape[1:3] == (spec.size, spec.size)
         if whole and self.array.ndim == 3:
-            # rows of a mapped file are taken in order: a page is then read once
             chosen: Pixels = np.asarray(self.array[rows])[..., None]
             return chosen if spec.colour == "grey" else np.repeat(chosen, 3, axis=3)
         if whole and spec.colour == "rgb":
