@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemotion import Box, DataError, Face, FaceDetector, InputSpec, read_data
+from facemotion import Box, DataError, Face, FaceDetector, InputSpec, LabelSet, read_data
 from facemotion.data.clips import pick_frames
 from facemotion.data.prepare import find_photos, prepare
 from facemotion.video.frames import read_frames
@@ -45,6 +45,13 @@ def photos(tmp_path: Path) -> Path:
         Image.fromarray(pixels).save(root / name, quality=95)
     (root / "sad" / "text.png").write_text("no picture", "utf-8")
     return root
+
+
+def test_labels_of_photos_are_named_as_those_of_faces_are(photos: Path) -> None:
+    for labels in (["sad", "happy"], LabelSet(("sad", "happy")), "basic5"):
+        found = find_photos(photos, labels=labels)
+        assert found.labels == LabelSet.of(labels)
+        assert [found.labels[target] for target in found.targets] == ["happy", "happy", "sad", "sad", "sad"]
 
 
 @pytest.mark.parametrize(("several", "count"), [("largest", 3), ("all", 4), ("skip", 2)])

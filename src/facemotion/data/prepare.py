@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,9 @@ from facemotion.errors import DataError, ImageError, VideoError
 from facemotion.file_names import at_home
 from facemotion.images import read_image
 from facemotion.inputs import InputSpec
+from facemotion.labels import LabelSet
 
 if TYPE_CHECKING:
-    from facemotion.labels import LabelSet
     from facemotion.results import Face, Pixels
 
     Detect = Callable[[Pixels], Sequence[Face]]
@@ -73,12 +73,15 @@ class Photos:
     faults: tuple[DataError, ...] = ()
 
 
-def find_photos(source: str | os.PathLike[str], *, labels: LabelSet | None = None, skip_bad: bool = False) -> Photos:
+def find_photos(
+    source: str | os.PathLike[str], *, labels: LabelSet | str | Iterable[str] | None = None, skip_bad: bool = False
+) -> Photos:
     """The photos and clips of a tree of class folders, of a folder without classes, or the one file."""
     root = at_home(source)
     if holds_classes(root):
         faults = Faults(skip=skip_bad)
-        label_set, paths, targets, splits = list_files(root, labels, faults)
+        wanted = None if labels is None else LabelSet.of(labels)
+        label_set, paths, targets, splits = list_files(root, wanted, faults)
         return Photos(paths, label_set, targets, splits, str(root), tuple(faults.found))
     if not root.exists():
         raise DataError("no such file or folder", str(root))
