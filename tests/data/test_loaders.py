@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_sets import Drawn
 
-from facemotion import DataError, InputSpec, read_data
+from facemotion import DataError, InputSpec, UnknownNameError, read_data
 from facemotion.data.loaders import Batch, Loader, class_weights
 from facemotion.data.prepare import prepare
 from facemotion.data.samples import Samples
@@ -142,6 +142,11 @@ def test_an_epoch_takes_every_sample_once(samples: Samples) -> None:
     assert first.tolist() != second.tolist()
     dropping = Loader(samples, InputSpec(), batch_size=5, drop_last=True)
     assert len(dropping) == 5 == len(list(dropping.epoch(0)))
+
+
+def test_a_sampling_that_there_is_not(samples: Samples) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'shuffle'"):
+        Loader(samples, InputSpec(), batch_size=4, sampling="shuffled")
 
 
 def test_balanced_sampling_takes_every_class_equally_often(drawn: Drawn) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from small_sets import CLASSES, Drawn, Export
 
-from facemotion import DataError, InputSpec, read_data
+from facemotion import DataError, InputSpec, UnknownNameError, read_data
 from facemotion.data.prepare import prepare
 from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
@@ -196,6 +196,14 @@ def test_pictures_whose_names_are_no_utf_8_are_written(tmp_path: Path, layout: s
     assert prepare(source, tmp_path / "out", layout=layout).faces == 2
     assert prepare(source, tmp_path / "out", layout=layout).done_before == 2
     assert [read_data(tmp_path / "out").read(at)[0, 0] for at in range(2)] == [5, 3]
+
+
+@pytest.mark.parametrize(("word", "meant"), [({"layout": "packed"}, "pack"), ({"several": "skipp"}, "skip")])
+def test_a_choice_that_there_is_not(drawn: Drawn, tmp_path: Path, word: dict, meant: str) -> None:
+    samples = Samples.from_arrays(drawn.images, drawn.targets, "fer7")
+    with pytest.raises(UnknownNameError, match=f"did you mean '{meant}'"):
+        prepare(samples, tmp_path / "out", **word)
+    assert not (tmp_path / "out").exists()
 
 
 def test_labels_that_would_share_a_folder_are_refused(tmp_path: Path) -> None:

@@ -136,6 +136,8 @@ def test_a_name_of_the_catalogue(hub: Hub, stand_in: Catalogue) -> None:
     [info] = list_weights("emotion", of=stand_in)
     assert (info.place, info.path, info.size) == ("cache", found.folder, stand_in.entries["mine-5class"].size)
     assert list_weights("detector", of=stand_in) == []
+    with pytest.raises(UnknownNameError, match="did you mean 'detector'"):
+        list_weights("detectors", of=stand_in)
 
 
 def test_the_catalogue_is_believed_and_not_the_folder(hub: Hub, stand_in: Catalogue, tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from facemotion.data.augment import Draws, Mixing, draw, draw_mixing, mix, tensor_on, transform
 from facemotion.data.samples import Samples, shares
+from facemotion.errors import UnknownNameError
 from facemotion.recipes.recipe import Augment
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Loader:
     ) -> None:
         if batch_size < 1 or workers < 0 or not 0 <= rank < world_size:
             raise ValueError(f"batch_size {batch_size}, workers {workers}, rank {rank} of {world_size} make no sense")
+        if sampling not in (choices := get_args(Sampling)):
+            raise UnknownNameError("sampling", str(sampling), choices)
         self.samples, self.spec, self.second, self.augment = samples, spec, second, augment
         self.shown_size = shown_size
         self.batch_size, self.seed, self.sampling, self.workers = batch_size, seed, sampling, workers

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from facemotion.data.folder import files_in, holds_classes, list_files
 from facemotion.data.outputs import JOURNAL, ArrayOutput, Entry, FolderOutput, Journal, Layout
 from facemotion.data.pictures import fit_all
 from facemotion.data.samples import Samples
-from facemotion.errors import DataError, ImageError, VideoError
+from facemotion.errors import DataError, ImageError, UnknownNameError, VideoError
 from facemotion.file_names import at_home
 from facemotion.images import read_image
 from facemotion.inputs import InputSpec
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Several = Literal["largest", "all", "skip"]
+_LAYOUTS, _SEVERAL = get_args(Layout), get_args(Several)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ def prepare(
     read_clip: gives the frames of a clip with their times. every: seconds between those that are looked at.
     progress: is told how many pictures are done, and of how many.
     """
+    for kind, word, choices in (("layout", layout, _LAYOUTS), ("way with several faces", several, _SEVERAL)):
+        if word not in choices:
+            raise UnknownNameError(kind, str(word), choices)
     spec = spec or InputSpec()
     if isinstance(source, Photos) and detect is None:
         raise DataError("photos need a detector to find faces with", source.source, "a detector", "none")

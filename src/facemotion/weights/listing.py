@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from facemotion.errors import UnknownNameError
 from facemotion.weights.catalogue import Catalogue, Entry, Kind, catalogue
 from facemotion.weights.store import where
 
@@ -39,6 +40,8 @@ def list_weights(
 
     of: another catalogue than this package's.
     """
+    if kind is not None and kind not in (kinds := get_args(Kind)):
+        raise UnknownNameError("kind of weights", str(kind), kinds)
     entries = (of or catalogue()).entries.values()
     return [_info(entry, cache_dir) for entry in entries if kind in (None, entry.kind)]
 
