@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from facemotion.data.faults import Faults
 from facemotion.errors import DataError
 
 # what people call the column with the path of a picture
@@ -60,6 +61,18 @@ def numbered_rows(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
         stripped = [each.strip() for each in fields]
         if any(stripped):
             yield number, stripped
+
+
+def whole_rows(
+    rows: Iterator[list[str]], names: Sequence[str], path: Path, faults: Faults
+) -> Iterator[tuple[int, list[str]]]:
+    """As `numbered_rows`, those alone that have a field for each name; another one is a fault."""
+    for number, fields in numbered_rows(rows):
+        if len(fields) == len(names):
+            yield number, fields
+        else:
+            expected = f"{len(names)} fields ({', '.join(names)})"
+            faults.add("the row is cut or too long", f"{path}: row {number}", expected, str(len(fields)))
 
 
 def header_of(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facemotion.data.classes import SAID_BY, counted_in, match_words, numbered_label, renumber
-from facemotion.data.csv_files import column_names, csv_rows, header_of, numbered_rows
+from facemotion.data.csv_files import column_names, csv_rows, header_of, whole_rows
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import ArrayPictures, PictureSpool
 from facemotion.data.samples import Samples
@@ -163,11 +163,7 @@ def _rows(path: Path, needed: tuple[str, ...], faults: Faults) -> Iterator[tuple
                 got = ", ".join(names) or "an empty file"
                 raise DataError(f"no column {missing[0]}", str(path), f"columns {', '.join(needed)}", got)
             names = [sys.intern(name) for name in names]
-            for number, fields in numbered_rows(reader):
-                if len(fields) != len(names):
-                    expected = f"{len(names)} fields ({', '.join(names)})"
-                    faults.add("the row is cut or too long", f"{path}: row {number}", expected, f"{len(fields)}")
-                    continue
+            for number, fields in whole_rows(reader, names, path, faults):
                 yield number, dict(zip(names, fields, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", f"{path}: after row {number}", "a CSV file", str(error)) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facemotion.data.classes import SAID_BY, counted_in, match_classes, match_words
-from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, numbered_rows
+from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, whole_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
@@ -40,13 +40,9 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
             path_at = _position(names, PATH_NAMES, source, "path")
             label_at = _position(names, _LABEL, source, "label")
             split_at = next((names.index(name) for name in _SPLIT if name in names), None)
-            for number, fields in numbered_rows(reader):
-                if len(fields) != len(names):
-                    expected = f"{len(names)} fields ({', '.join(names)})"
-                    faults.add("the row is cut or too long", f"{source}: row {number}", expected, str(len(fields)))
-                else:
-                    at_rows.append(number)
-                    rows.append(fields)
+            for number, fields in whole_rows(reader, names, source, faults):
+                at_rows.append(number)
+                rows.append(fields)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(source), "a CSV file", str(error)) from error
     if not rows:
