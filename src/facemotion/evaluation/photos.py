@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ class FoundFaces:
                 progress(index + 1, len(samples))
         return cls(samples, faces, getattr(detector, "pictures_are_faces", False))
 
-    @property
+    @cached_property
     def found(self) -> NDArray[np.bool_]:
         """(n,): in which photos a face was found."""
         return np.array([face is not None for face in self.faces], bool)
