@@ -137,21 +137,19 @@ def test_what_does_not_fit_together_is_refused(drawn: Drawn) -> None:
         Samples.from_arrays(drawn.images, drawn.targets[1:], "fer7")
     with pytest.raises(DataError, match=r"got float64 of shape \(28, 48, 48\)"):
         Samples.from_arrays(drawn.images / 255, drawn.targets, "fer7")  # type: ignore[arg-type]  # wrong on purpose
-
-
-@pytest.mark.parametrize(
-    ("targets", "got"),
-    [
-        ([0.9, 1.0, 0.2], r"float64 of shape \(3,\)"),
-        ([0, 1, float("nan")], r"float64 of shape \(3,\)"),
-        (np.eye(3, dtype=int), r"int64 of shape \(3, 3\)"),
-        ([[0], [1], [2]], r"int64 of shape \(3, 1\)"),
-        (["angry", "sad", "sad"], r"<U5 of shape \(3,\)"),
-    ],
-)
-def test_targets_are_whole_numbers_one_for_each_picture(drawn: Drawn, targets: object, got: str) -> None:
-    with pytest.raises(DataError, match=f"wrong targets: expected 3 whole numbers, .*, got {got}"):
-        Samples.from_arrays(drawn.images[:3], targets, "fer7")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(DataError, match=r"got int64 of shape \(1, 1\)"):
+        Samples.from_arrays([[1]], [0], "fer7")  # type: ignore[arg-type]  # wrong on purpose
+    for targets, said in (
+        (drawn.targets * 0.9, "expected a whole number for each face, got 0.9"),
+        (np.where(drawn.targets, drawn.targets, np.nan), "got nan"),
+        (np.eye(7)[drawn.targets], r"got float64 of shape \(28, 7\)"),
+        (["happy"] * 28, "got <U5"),
+    ):
+        with pytest.raises(DataError, match=f"wrong targets.*{said}"):
+            Samples.from_arrays(drawn.images, targets, "fer7")
+    assert Samples.from_arrays(drawn.images, drawn.targets * 1.0, "fer7").targets.tolist() == drawn.targets.tolist()
+    with pytest.raises(DataError, match="two columns of one name: expected each name once, got 'age'"):
+        Samples.from_arrays(drawn.images, drawn.targets, "fer7", columns={"Age": range(28), "age": range(28)})
 
 
 @pytest.mark.parametrize("targets", [[2.0, 0.0, 1.0], np.array([2, 0, 1], np.uint8)])

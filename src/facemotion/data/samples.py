@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from facemotion.data.pictures import ArrayPictures, JoinedPictures, Pictures
+from facemotion.data.values import positions, text
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.labels import LabelSet
 
@@ -94,21 +95,23 @@ class Samples:
         source: what the data is called. Under a name of its own an evaluation knows faces that were trained on, in
         other company too; without one it knows the very set alone.
         """
-        if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
+        pixels = np.asarray(images)
+        if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] == 3)):
             wanted = "uint8 of shape (n, height, width) or (n, height, width, 3)"
-            raise DataError("wrong images", source, wanted, f"{images.dtype} of shape {images.shape}")
-        numbers = np.asarray(targets)
-        if numbers.dtype.kind not in "biuf" or numbers.ndim != 1 or (numbers != np.round(numbers)).any():
-            wanted = f"{len(images)} whole numbers, each the position of a label"
-            raise DataError("wrong targets", source, wanted, f"{numbers.dtype} of shape {numbers.shape}")
+            raise DataError("wrong images", source, wanted, f"{pixels.dtype} of shape {pixels.shape}")
+        texts: dict[str, NDArray[np.str_]] = {}
+        for name, values in (columns or {}).items():
+            if name.lower() in texts:
+                raise DataError("two columns of one name", source, "each name once", repr(name))
+            texts[name.lower()] = np.array(list(map(text, values)))
         return cls(
-            ArrayPictures(images, source),
-            np.arange(len(images)),
+            ArrayPictures(pixels, source),
+            np.arange(len(pixels)),
             LabelSet.of(labels),
-            numbers.astype(np.int64),
-            np.array([""] * len(images) if splits is None else splits, np.str_),
+            positions(targets, source),
+            np.array([""] * len(pixels) if splits is None else splits, np.str_),
             source,
-            columns={name.lower(): np.array(list(map(_text, values))) for name, values in (columns or {}).items()},
+            columns=texts,
         )
 
     def __len__(self) -> int:
@@ -262,11 +265,6 @@ class Samples:
         if self.soft is not None:
             whole.update(self.soft.astype("<f4").tobytes())
         return whole.hexdigest()
-
-
-def _text(value: object) -> str:
-    """A value of a column; none where there is none, which compares to itself as nothing else does."""
-    return str(value) if value is not None and str(value == value) == "True" else ""
 
 
 def shares(samples: Samples) -> NDArray[np.float32]:
