@@ -186,6 +186,10 @@ def test_a_flipped_byte_in_the_cache_is_found_and_nothing_deleted(hub: Hub) -> N
         locate(entry)
     assert str(path) in str(caught.value)
     assert path.read_bytes() == damaged
+    # what the message says to do
+    path.rename(path.with_name("aside"))
+    assert locate(entry).read_bytes() == CONTENT
+    assert damaged in [each.read_bytes() for each in cache().rglob("*.refused")]
 
 
 def test_without_a_network(hub: Hub, tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ def fetch(what: str, offer: Offer, place: Place, pin: Pin | None) -> Path:
     blob.parent.mkdir(parents=True, exist_ok=True)
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
+        # whoever moves a damaged file away moves a link, and what it leads to stays; a blob that is a link is not ours
+        if pin is not None and blob.is_file() and not blob.is_symlink() and sha256_of(blob) != pin.sha256:
+            blob.replace(_refused(blob))
         if not blob.exists():
             _complete(what, offer, blob, pin)
         if not place.path.exists():
@@ -124,13 +127,18 @@ def _complete(what: str, offer: Offer, blob: Path, pin: Pin | None) -> None:
         raise DownloadError(f"{what}: expected {size} bytes, the hub sent {partial.stat().st_size}; try again")
     found = sha256_of(partial)
     if pin is not None and found != pin.sha256:
-        aside = blob.with_name(f"{blob.name}.refused")
-        partial.replace(aside)
+        partial.replace(_refused(blob))
         raise ChecksumError(
-            f"{what}: expected sha256 {pin.sha256}, the hub sent {found}; it was not used, and lies in {aside}. "
+            f"{what}: expected sha256 {pin.sha256}, the hub sent {found}; it was not used, and lies in "
+            f"{_refused(blob)}. "
             f"If HF_ENDPOINT is set, is it to be trusted? It is {constants.ENDPOINT}"
         )
     partial.replace(blob)
+
+
+def _refused(blob: Path) -> Path:
+    """Where bytes lie that are not the promised ones: nothing is deleted."""
+    return blob.with_name(f"{blob.name}.refused")
 
 
 def _no_link(path: str, flags: int) -> int:
