@@ -99,8 +99,9 @@ def test_several_splits_are_all_compared_on(stripes: Samples, knows_stripes: Pat
 
 
 def test_what_can_not_be_compared(stripes: Samples, knows_stripes: Path) -> None:
-    with pytest.raises(ValueError, match="two or more to compare, got 1"):
-        compare([knows_stripes], stripes)
+    for one in ([knows_stripes], str(knows_stripes), knows_stripes):
+        with pytest.raises(ValueError, match="two or more to compare, got 1"):
+            compare(one, stripes)
     with pytest.raises(DataError, match="too few labels that all know"):
         compare([knows_stripes, untrained(("sad", "neutral"), 0)], stripes)
     with pytest.raises(DataError, match="chosen on this split"):

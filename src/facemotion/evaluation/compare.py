@@ -101,8 +101,10 @@ def compare(
     Where labels differ, all are judged on those that all of them and the data have, scaled to sum to 1. The other
     arguments are those of `Evaluator.evaluate`.
     """
-    if len(weights) < 2:
-        raise ValueError(f"weights: expected two or more to compare, got {len(weights)}")
+    # the letters of a single name are no names
+    count = 1 if isinstance(weights, str | os.PathLike) else len(weights)
+    if count < 2:
+        raise ValueError(f"weights: expected two or more to compare, got {count}")
     judges = [Evaluator(each, batch_size=batch_size, device=device) for each in weights]
     sets = [judge.recognizer.labels for judge in judges]
     samples = choose_split(read_faces(data, sets[0], label_rule), split)
