@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 import time
 from pathlib import Path
 
@@ -65,6 +66,24 @@ def test_the_process_that_writes_says_when(tmp_path: Path) -> None:
     other.write({})
     time.sleep(0.05)
     assert not other.is_due(epoch_is_over=True)
+
+
+def test_a_matplotlib_that_can_not_be_loaded_costs_the_curves_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages" / "matplotlib" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text("raise ImportError('DLL load failed')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(package.parent.parent)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    History([ROW]).write(folder)
+    writer = TensorBoard(folder / "tensorboard")
+    writer.confusion(1, np.eye(2, dtype=np.int64), LabelSet(("a", "b")))
+    assert (folder / "history.csv").exists()
+    assert not (folder / "curves.png").exists()
 
 
 def test_a_disk_that_is_full_costs_tensorboard_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

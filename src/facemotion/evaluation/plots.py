@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,8 +32,12 @@ _MOST_LETTERS, _USUAL_LETTERS, _LETTER = 36, 10, 0.085
 
 
 def plots_are_possible() -> bool:
-    """Whether matplotlib is installed."""
-    return find_spec("matplotlib") is not None
+    """Whether matplotlib is installed and can be loaded, which what asks is about to do."""
+    try:
+        import_module("matplotlib")
+    except ImportError:
+        return False
+    return True
 
 
 def as_png(figure: Figure) -> bytes:
