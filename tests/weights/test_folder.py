@@ -108,7 +108,6 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     assert "udce9" in (folder / "README.md").read_text("utf-8")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
 def test_data_whose_name_is_no_text_is_told_of(tmp_path: Path) -> None:
     told = {"data": "/data/caf\udce9", "split": "train"}
     written = write_folder(tmp_path, dataclasses.replace(CONFIG, trained_on=(told,)), b"tensors")
@@ -116,6 +115,7 @@ def test_data_whose_name_is_no_text_is_told_of(tmp_path: Path) -> None:
     assert read_config(tmp_path).trained_on == (told,)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a Unix thing")
 def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
