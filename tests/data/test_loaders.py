@@ -96,24 +96,24 @@ def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) ->
         replace(EVERYTHING, noise=0, cutmix=0),
     ],
 )
-@pytest.mark.parametrize("sizes", [(24, 48), (48, 24)])
-def test_teachers_are_shown_their_own_size_of_the_same_part_without_noise(
-    samples: Samples, settings: Augment, sizes: tuple[int, int]
-) -> None:
-    own, theirs = (InputSpec(size=size) for size in sizes)
-    learning = Loader(samples, own, batch_size=10, shown_size=theirs.size, augment=settings)
-    quiet = Loader(samples, theirs, batch_size=10, augment=replace(settings, noise=0))
-    for batch, wanted in zip(learning.epoch(0), quiet.epoch(0), strict=True):
-        assert batch.images.shape[2:] == (own.size, own.size)
-        assert torch.equal(batch.shown, wanted.images)
-    [batch] = Loader(samples, own, batch_size=28, augment=settings).epoch(0)
-    assert batch.shown is batch.images
+def test_teachers_are_shown_their_own_sizes_of_the_same_part_without_noise(samples: Samples, settings: Augment) -> None:
+    sizes = (24, 32, 48)
+    learning = Loader(samples, InputSpec(size=32), batch_size=10, shown_sizes=sizes, augment=settings).epoch(0)
+    quiet = [
+        Loader(samples, InputSpec(size=size), batch_size=10, augment=replace(settings, noise=0)).epoch(0)
+        for size in sizes
+    ]
+    for batch, *wanted in zip(learning, *quiet, strict=True):
+        assert batch.images.shape[2:] == (32, 32)
+        for size, alone in zip(sizes, wanted, strict=True):
+            assert torch.equal(batch.shown[size], alone.images)
 
 
 def test_what_a_network_is_fed_does_not_hang_on_what_its_teachers_are_shown(samples: Samples) -> None:
     spec, settings = InputSpec(size=24), replace(EVERYTHING, cutmix=0)
     alone, taught = (
-        list(Loader(samples, spec, batch_size=10, shown_size=shown, augment=settings).epoch(0)) for shown in (0, 48)
+        list(Loader(samples, spec, batch_size=10, shown_sizes=shown, augment=settings).epoch(0))
+        for shown in ((), (48,))
     )
     assert_same(taught, alone)
 

@@ -27,18 +27,14 @@ class Recorder(nn.Module):
         return torch.tensor([[10.0, 11.0, 12.0]]).expand(len(pixels), -1)
 
 
-@pytest.mark.parametrize("size", [8, 16, 24])
-def test_a_teacher_sees_its_own_size_and_is_asked_for_the_labels_of_its_student(size: int) -> None:
-    net = Recorder()
-    half = torch.zeros(2, 1, size, size)
-    half[:, :, :, size // 2 :] = 1
-    assert Teacher(net, 16, [2, 0])(half).tolist() == [[12, 10], [12, 10]]
+def test_a_teacher_sees_its_own_size_and_is_asked_for_the_labels_of_its_student() -> None:
+    net, shown = Recorder(), {size: torch.zeros(2, 1, size, size) for size in (8, 16, 24)}
+    assert Teacher(net, 16, [2, 0])(shown).tolist() == [[12, 10], [12, 10]]
     [seen] = net.seen
-    assert seen.shape == (2, 1, 16, 16)
-    assert seen[..., :7].max() == 0 and seen[..., 9:].min() == 1
+    assert seen is shown[16]
 
 
-def test_teachers_are_shown_crops_as_large_as_the_largest_of_them(
+def test_teachers_of_several_sizes_are_shown_their_own(
     recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = []
@@ -48,13 +44,13 @@ def test_teachers_are_shown_crops_as_large_as_the_largest_of_them(
     shown = set()
     forward = Teacher.forward
 
-    def noting(self: Teacher, pixels: Tensor) -> Tensor:
-        shown.add((self.size, pixels.shape[-1]))
-        return forward(self, pixels)
+    def noting(self: Teacher, crops: dict[int, Tensor]) -> Tensor:
+        shown.add((self.size, crops[self.size].shape[-1], *crops))
+        return forward(self, crops)
 
     monkeypatch.setattr(Teacher, "forward", noting)
     Trainer(recipe.override({"distill.teachers": names, "epochs": 1}), out=out / "b").fit(train, val)
-    assert shown == {(20, 32), (32, 32)}
+    assert shown == {(20, 20, 20, 32), (32, 32, 20, 32)}
 
 
 @pytest.mark.parametrize(("precision", "half"), [("fp32", False), ("bf16", True)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,7 +40,7 @@ class Batch:
     those of second labels follow, where the loader has any.
     labels: (n,) int64, the samples' own labels before any mixing. indices: (n,) their positions in the samples.
     size: how many samples the batch has over all processes.
-    shown: what teachers see of the same faces: the images, or the second crops of the loader's `shown_size`.
+    shown: what teachers see of the same faces, (n, C, side, side) for each side of the loader's `shown_sizes`.
     """
 
     images: torch.Tensor
@@ -48,15 +48,15 @@ class Batch:
     labels: torch.Tensor
     indices: NDArray[np.int64]
     size: int
-    shown: torch.Tensor
+    shown: dict[int, torch.Tensor]
 
 
 class Loader:
     """The batches of samples, an epoch at a time: `for batch in loader.epoch(3): ...`.
 
     second: (samples, K) shares of other labels, for a second head.
-    shown_size: the side of a second crop of every face, changed like the first but without noise, for teachers: the
-    network's own, scaled to their size, lack what they look for. 0 for none.
+    shown_sizes: sides of further crops of every face, changed like the first but without noise, for teachers: the
+    network's own, scaled to their size, lack what they look for.
     augment: a recipe's augmentation; without it pictures are only fitted, exactly as inference does it.
     sampling: "order", "shuffle", or "balanced", which takes every class equally often.
     workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
@@ -73,7 +73,7 @@ class Loader:
         batch_size: int,
         seed: int = 0,
         second: NDArray[np.float32] | None = None,
-        shown_size: int = 0,
+        shown_sizes: Iterable[int] = (),
         augment: Augment | None = None,
         sampling: Sampling = "shuffle",
         workers: int = 1,
@@ -87,7 +87,7 @@ class Loader:
         if sampling not in (choices := get_args(Sampling)):
             raise UnknownNameError("sampling", str(sampling), choices)
         self.samples, self.spec, self.second, self.augment = samples, spec, second, augment
-        self.shown_size = shown_size
+        self.shown_sizes = tuple(shown_sizes)
         self.batch_size, self.seed, self.sampling, self.workers = batch_size, seed, sampling, workers
         self.rank, self.world_size, self.drop_last = rank, world_size, drop_last
         self.device = torch.device(device)
@@ -141,10 +141,9 @@ class Loader:
         mine = np.array_split(np.arange(count), self.world_size)[self.rank]
         needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))
         draws = draws.take(needed) if draws else None
+        quiet = replace(draws, noise=None) if draws else None
         crops = [self._fed(chosen[needed], draws, self.spec)]
-        if self.shown_size:
-            quiet = replace(draws, noise=None) if draws else None
-            crops.append(self._fed(chosen[needed], quiet, replace(self.spec, size=self.shown_size)))
+        crops += [self._fed(chosen[needed], quiet, replace(self.spec, size=size)) for size in self.shown_sizes]
         targets = self._tensor(self._targets[chosen[needed]])
         if pairs is not None:
             own = self._tensor(np.searchsorted(needed, mine))
@@ -153,7 +152,8 @@ class Loader:
             mixed = [mix(each[own], each[partner], targets[own], targets[partner], part) for each in crops]
             crops, targets = [each for each, _ in mixed], mixed[0][1]
         labels = self._tensor(self.samples.targets[chosen[mine]])
-        return Batch(crops[0], targets, labels, chosen[mine], count, shown=crops[-1])
+        shown = dict(zip(self.shown_sizes, crops[1:], strict=True))
+        return Batch(crops[0], targets, labels, chosen[mine], count, shown)
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return tensor_on(self.device, array)
@@ -185,7 +185,7 @@ class Loader:
     def _kept(self) -> dict[InputSpec, Pixels]:
         """All crops as they are stored; none where they are too many."""
         count = len(self.samples)
-        sizes = (self.spec.size, self.shown_size or self.spec.size)
+        sizes = (self.spec.size, *self.shown_sizes)
         shapes = {
             stored: (count, stored.size, stored.size, stored.channels)
             for stored in (self._stored(replace(self.spec, size=size)) for size in sizes)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from facemotion.data.loaders import Loader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -25,9 +27,9 @@ def training_batches(
     device: torch.device,
     *,
     second: NDArray[np.float32] | None = None,
-    shown: int = 0,
+    shown: Iterable[int] = (),
 ) -> Loader:
-    """The batches to learn from. second, shown: the `Loader`'s."""
+    """The batches to learn from. second, shown: the `Loader`'s, shown the sides."""
     # a rest that leaves a process without a face would leave it without a step, and a single face has no spread to
     # normalise by
     least = 2 * together.count if len(samples) > recipe.batch_size else together.count
@@ -37,7 +39,7 @@ def training_batches(
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         second=second,
-        shown_size=shown,
+        shown_sizes=shown,
         augment=recipe.augment,
         sampling=recipe.sampling,
         rank=together.rank,

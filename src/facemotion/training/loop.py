@@ -73,9 +73,10 @@ class Loop:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         images, targets = self._moved(batch.images), batch.targets.to(self._device)
+        shown = {size: self._moved(crops) for size, crops in batch.shown.items()}
         with self._autocast():  # for the teachers too
             logits = self._wrapped(images)
-            loss = self._objective(logits, targets, self._moved(batch.shown))
+            loss = self._objective(logits, targets, shown)
         self._optimizer.zero_grad(set_to_none=True)
         # the mean over the whole batch: with several processes their gradients are averaged afterwards
         (loss * (self._together.count / batch.size)).backward()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Objective(nn.Module):
     """The loss of a recipe: `objective(logits, targets, shown)` is summed over the batch, not averaged.
 
-    The samples' labels come first in logits and targets; what follows is a second head's. shown: what teachers see.
-    teachers: networks whose averaged probabilities for the samples' labels are learnt beside the targets.
+    The samples' labels come first in logits and targets; what follows is a second head's. shown: the crops for
+    teachers, by their side. teachers: networks whose averaged probabilities for the samples' labels are learnt beside
+    the targets.
     """
 
     weights: Tensor | None
@@ -39,7 +40,7 @@ class Objective(nn.Module):
         self.teachers.eval()
         return self
 
-    def forward(self, logits: Tensor, targets: Tensor, shown: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, shown: dict[int, Tensor]) -> Tensor:
         logits, second = logits.float().tensor_split([self._classes], dim=1)
         targets, second_targets = targets.tensor_split([self._classes], dim=1)
         first = self._first(logits, targets, shown)
@@ -48,7 +49,7 @@ class Objective(nn.Module):
         share = self._second.share
         return (1 - share) * first + share * functional.cross_entropy(second, second_targets, reduction="sum")
 
-    def _first(self, logits: Tensor, targets: Tensor, shown: Tensor) -> Tensor:
+    def _first(self, logits: Tensor, targets: Tensor, shown: dict[int, Tensor]) -> Tensor:
         own = self._own(logits, targets)
         if not self.teachers:
             return own

@@ -92,7 +92,7 @@ class Run:
             add_head(net, self._second.shape[1])
         self._recipe = self._settled(saved)
         teachers = made_ready(known, self._recipe, training.labels)
-        shown = max((each.size for each in teachers), default=0)
+        shown = sorted({each.size for each in teachers})
         self._loader = training_batches(training, self._recipe, together, device, second=self._second, shown=shown)
         if not len(self._loader):
             raise DataError("too little to train on", training.source, f"{together.count} faces", str(len(training)))

@@ -224,7 +224,7 @@ def _step_seconds(net: EmotionNet, objective: Objective, batch: Batch, device: t
     trial = copy.deepcopy(net).train()
     trial.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     images = batch.images.to(device, memory_format=torch.channels_last)
-    shown = batch.shown.to(device, memory_format=torch.channels_last)
+    shown = {size: crops.to(device, memory_format=torch.channels_last) for size, crops in batch.shown.items()}
     targets, objective = batch.targets.to(device), objective.to(device)
     times = []
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from facemotion.backbones.torch_runner import for_inference
 from facemotion.classifier import Classifier
@@ -19,16 +18,15 @@ if TYPE_CHECKING:
 
 
 class Teacher(nn.Module):
-    """A network that is asked about crops as large as the largest teacher's, and about the student's labels."""
+    """A network that is asked about the crops of its own size, and about the student's labels."""
 
     def __init__(self, net: nn.Module, size: int, known: list[int]) -> None:
         super().__init__()
         self.net, self.size, self._known = net, size, known
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        if pixels.shape[-1] != self.size:
-            pixels = functional.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
-        logits: Tensor = self.net(pixels)
+    def forward(self, shown: dict[int, Tensor]) -> Tensor:
+        """shown: crops of the same faces, by their side."""
+        logits: Tensor = self.net(shown[self.size])
         return logits[:, self._known]
 
 
