@@ -124,6 +124,17 @@ def test_odd_clips_too(
     assert rows(tmp_path / "parts", "frames") == rows(tmp_path / "whole", "frames") != []
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1e6])
+def test_an_interlaced_clip_is_read_or_refused_with_the_reason(
+    moving: Path, weights: Path, tmp_path: Path, ffmpeg: str, seconds: float
+) -> None:
+    clip, fields = tmp_path / "a.mpg", ["-c:v", "mpeg2video", "-flags", "+ilme+ildct"]
+    subprocess.run([ffmpeg, "-v", "error", "-i", moving, *fields, clip], check=True)
+    run(clip, tmp_path / "out", weights, seconds)
+    faults = [row["reason"] for row in rows(tmp_path / "out", "errors")]
+    assert "it is interlaced" in faults[0] if faults else len(rows(tmp_path / "out", "frames")) > SECONDS * FPS
+
+
 def test_neighbours_see_the_same_frame_where_they_meet(moving: Path) -> None:
     bounds = [-np.inf, 0.5, 1.01, 2.2, np.inf]
     segments = [Segment(moving, start, stop) for start, stop in pairwise(bounds)]

@@ -61,7 +61,7 @@ def look_at_segment(clip: Path, start: float, stop: float, recognizer: EmotionRe
 
 
 def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> Iterator[Frame] | None:
-    """The frames of a clip, without their pixels, as one run over it gives them; None where segments don't fit."""
+    """The frames of a clip, without their pixels, as one run over it gives them; None where only that run can tell."""
     info = clip_info(clip)
     marks: list[dict[str, Mark | None]] = []
     count, ends = 0, list[float]()  # of each segment the first frame's time and the last one's
@@ -74,7 +74,9 @@ def join(clip: Path, segments: list[Place], labels: LabelSet, smooth: float) -> 
     if any(one["beyond"] != other["first"] for one, other in pairwise(marks)):
         logger.warning("%s: its parts do not fit where they meet, so it is read in one go", clip)
         return None
-    check_whole(str(clip), count, ends[-1] - ends[0] if ends else 0.0, info)
+    if not ends:  # whoever reads it in one go says why
+        return None
+    check_whole(str(clip), count, ends[-1] - ends[0], info)
     waiting: deque[list[FaceEmotion]] = deque()
 
     def frames() -> Iterator[RawFrame]:

@@ -19,7 +19,9 @@ from facemotion.file_names import input_path, without_secrets
 from facemotion.images import ImageSource, from_bgr, read_image
 from facemotion.many_images import several
 from facemotion.opencv import cv2
+from facemotion.video.ffmpeg import as_ffmpeg_takes_it
 from facemotion.video.handover import ahead, newest
+from facemotion.video.interlaced import refuse_interlaced
 from facemotion.video.whole import ClipInfo, check_whole
 
 if TYPE_CHECKING:
@@ -131,16 +133,6 @@ def name_of(clip: str | os.PathLike[str]) -> str:
     return os.fspath(input_path(name)) if name.startswith("~") else name
 
 
-def as_ffmpeg_takes_it(source: str | os.PathLike[str]) -> str:
-    """An address as it is, and a file by its whole path: what stands before a colon would be a protocol."""
-    name = os.fspath(source)
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # OpenCV would crash
-        raise VideoError(f"{name!a}: a clip's name must be UTF-8 for OpenCV; rename it") from None
-    return name if "://" in name else str(Path(name).absolute())
-
-
 def _arrays(images: Iterable[ImageSource | RawFrame], fps: float) -> Generator[RawFrame, None, None]:
     for index, image in enumerate(images):
         if isinstance(image, RawFrame):
@@ -182,16 +174,23 @@ def _request(address: str) -> Request:
 def _clip(name: str, fps: float | None) -> Generator[RawFrame, None, None]:
     capture = open_clip(name)
     try:
-        info, clock, index = _info(capture), Clock(), 0
-        for index in itertools.count():
-            read, frame = capture.read()
-            if not read:
-                break
-            told = clock.time(told_seconds(capture), info.fps)
-            yield RawFrame(index, index / fps if fps else told, as_shown(capture, frame))
+        info, clock, count = _info(capture), Clock(), 0
+        for told, image in refuse_interlaced(_pictures(capture), name):
+            time_told = clock.time(told, info.fps)
+            yield RawFrame(count, count / fps if fps else time_told, image)
+            count += 1
     finally:
         capture.release()
-    check_whole(name, index, clock.told, info)
+    check_whole(name, count, clock.told, info)
+
+
+def _pictures(capture: Any) -> Iterator[tuple[float, Pixels]]:
+    """Each frame's time as the file tells it, and its pixels."""
+    while True:
+        read, frame = capture.read()
+        if not read:
+            return
+        yield told_seconds(capture), as_shown(capture, frame)
 
 
 class Clock:

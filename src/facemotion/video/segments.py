@@ -11,10 +11,11 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facemotion.opencv import cv2
 from facemotion.video.frames import as_shown, open_clip, told_seconds
+from facemotion.video.interlaced import refuse_interlaced
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -47,16 +48,7 @@ class Segment:
         """Each frame's time as the file tells it, and its pixels."""
         capture = open_clip(self._clip)
         try:
-            if self._start > _RUN_UP_SECONDS:
-                capture.set(cv2.CAP_PROP_POS_MSEC, (self._start - _RUN_UP_SECONDS) * 1000)
-            while capture.grab():
-                told = told_seconds(capture)
-                if self.first is None and told < self._start:
-                    continue
-                whole, frame = capture.retrieve()
-                if not whole:
-                    break
-                image = as_shown(capture, frame)
+            for told, image in refuse_interlaced(self._pictures(capture), self._clip):
                 if self.first is None:
                     self.first = _mark(told, image)
                 if told >= self._stop:
@@ -65,6 +57,21 @@ class Segment:
                 yield told, image
         finally:
             capture.release()
+
+    def _pictures(self, capture: Any) -> Iterator[tuple[float, Pixels]]:
+        """From the first frame of the segment on; those before it are not converted."""
+        if self._start > _RUN_UP_SECONDS:
+            capture.set(cv2.CAP_PROP_POS_MSEC, (self._start - _RUN_UP_SECONDS) * 1000)
+        begun = False
+        while capture.grab():
+            told = told_seconds(capture)
+            begun = begun or told >= self._start
+            if not begun:
+                continue
+            whole, frame = capture.retrieve()
+            if not whole:
+                break
+            yield told, as_shown(capture, frame)
 
 
 def _mark(told: float, image: Pixels) -> Mark:

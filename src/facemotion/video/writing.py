@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from facemotion.errors import VideoError
 from facemotion.file_names import at_home, short_name, without_secrets
 from facemotion.opencv import cv2
-from facemotion.video.frames import as_ffmpeg_takes_it, clip_info, name_of
+from facemotion.video.ffmpeg import as_ffmpeg_takes_it, told_by_ffprobe
+from facemotion.video.frames import clip_info, name_of
 
 if TYPE_CHECKING:
     from facemotion.results import Pixels
@@ -190,7 +190,7 @@ def _rounded(number: float) -> int:
 
 def _pictures_come_late(source: str) -> float:
     """How many seconds a clip's sound goes before its pictures begin; 0 where nobody can tell."""
-    told = _told_by_ffprobe(source, "stream=start_time:format=start_time")
+    told = told_by_ffprobe(source, "stream=start_time:format=start_time")
     try:
         return max(float(told["streams"][0]["start_time"]) - float(told["format"]["start_time"]), 0.0)
     except (ValueError, LookupError):
@@ -199,16 +199,6 @@ def _pictures_come_late(source: str) -> float:
 
 def _last_picture(source: str) -> float:
     """How many seconds after a clip's first picture its last one comes; without end where nobody can tell."""
-    packets = _told_by_ffprobe(source, "packet=pts_time").get("packets", [])
+    packets = told_by_ffprobe(source, "packet=pts_time").get("packets", [])
     times = [float(packet["pts_time"]) for packet in packets if "pts_time" in packet]
     return max(times) - min(times) if times else math.inf
-
-
-def _told_by_ffprobe(source: str, asked: str) -> dict[str, Any]:
-    """What the program ffprobe tells of a clip and its pictures; nothing where it can't."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", asked, "-of", "json", source]
-    try:
-        told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        return {}
-    return told
