@@ -18,6 +18,7 @@ from PIL import Image
 from facemotion import Box, EmotionRecognizer
 from facemotion.cli.main import _run
 from facemotion.crops import cut
+from facemotion.opencv import cv2
 from facemotion.video.frames import clip_info, read_frames
 from facemotion.video.writing import SLOWEST
 
@@ -239,6 +240,19 @@ def test_the_clip_itself_is_never_written_over(
         assert run(name, option, link) == 1
         assert f"{option} would write over {link}, which is to be read" in capsys.readouterr().err
     assert clip.read_bytes() == b"read first"
+
+
+def test_nobody_is_told_of_more_frames_than_there_are(weights: Path, tmp_path: Path, capsys: Captured) -> None:
+    """A browser's recording tells the ticks of its clock for its rate, so how many frames it has is a guess."""
+    clip = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 1000, (32, 32))
+    for number in range(100):
+        writer.write(np.full((32, 32, 3), 2 * number, np.uint8))
+    writer.release()
+    assert run(clip, "--weights", weights) == 0
+    told = capsys.readouterr()
+    assert "100 frames" in told.out
+    assert told.err.splitlines() == ["1 of 3 frames", "2 of 3 frames", "3 of 3 frames"]
 
 
 def test_wrong_usage(clip: tuple[Path, list[list[Box | None]]], capsys: Captured) -> None:

@@ -11,7 +11,7 @@ _UNCOUNTED = 1000
 
 
 class Progress:
-    """Called with how many are done, and of how many; None where nobody knows.
+    """Called with how many are done, and of how many; None where nobody knows. Clips may have more than they say.
 
     unit: what is counted, in the plural.
     """
@@ -39,6 +39,8 @@ class Progress:
         self._done = done
 
     def _lines(self, done: int, count: int | None) -> None:
+        if count and done > count:
+            count = None
         part = done * 10 // count if count else done // _UNCOUNTED
         if part > self._told:
             self._told = part
