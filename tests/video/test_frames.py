@@ -324,6 +324,30 @@ def test_a_clip_without_frames_is_said(tmp_path: Path) -> None:
         list(read_frames(path))
 
 
+def test_a_clip_that_opencv_can_t_decode_is_told_how_to_mend(tmp_path: Path, ffmpeg: str) -> None:
+    clip = tmp_path / "a.mp4"
+    encode = [
+        ffmpeg,
+        "-v",
+        "error",
+        "-i",
+        write(tmp_path / "source.avi", 5),
+        "-c:v",
+        "libaom-av1",
+        "-cpu-used",
+        "8",
+        clip,
+    ]
+    if subprocess.run(encode, capture_output=True, check=False).returncode:
+        pytest.skip("this ffmpeg writes no AV1")
+    try:
+        assert len(list(read_frames(clip))) == 5
+    except VideoError as error:
+        assert "no frame in it that can be read; where it is AV1" in str(error) and "ffmpeg -i IN OUT.mp4" in str(error)
+        subprocess.run([ffmpeg, "-v", "error", "-i", clip, tmp_path / "b.mp4"], check=True)
+        assert len(list(read_frames(tmp_path / "b.mp4"))) == 5
+
+
 def test_what_a_clip_says_of_itself(tmp_path: Path) -> None:
     assert clip_info(write(tmp_path / "a.avi", 12, fps=20)) == ClipInfo(20.0, 12)
     with pytest.raises(VideoError, match="no such file"):

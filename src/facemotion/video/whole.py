@@ -39,7 +39,8 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
     """
     called = without_secrets(name)
     if count == 0:
-        raise VideoError(f"{called}: there is no frame in it that can be read")
+        mend = "where it is AV1, which OpenCV's builds do not decode, `ffmpeg -i IN OUT.mp4` makes a clip that they do"
+        raise VideoError(f"{called}: there is no frame in it that can be read; {mend}")
     if count >= info.least_frames:
         return
     # only an MP4 that is not in fragments counts its frames: elsewhere their number is guessed, of a rate that may
