@@ -153,6 +153,14 @@ def test_one_picture_instead_of_several_is_explained(recognizer: EmotionRecogniz
             recognizer.predict_batch(single)
 
 
+def test_of_many_pictures_the_bad_one_is_named(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+    for many in (recognizer.classify, recognizer.predict_batch):
+        with pytest.raises(ImageError, match=r"^images\[1\]: wrong array"):
+            many([astronaut, astronaut / 255])
+        with pytest.raises(ImageError, match=r"^absent\.jpg: no such file"):
+            many([astronaut, "absent.jpg"])
+
+
 def test_an_open_file_is_one_picture_and_not_its_lines(recognizer: EmotionRecognizer, astronaut_path: Path) -> None:
     with astronaut_path.open("rb") as file:
         for many in (recognizer.classify, recognizer.predict_batch):

@@ -135,7 +135,7 @@ class EmotionRecognizer:
     def classify(self, crops: Sequence[ImageSource] | Pixels, batch_size: int = 32) -> NDArray[np.float32]:
         """(n, K) probabilities of pictures that are faces already, whatever their size; column k is `labels[k]`."""
         spec = without_margin(self.classifier.config.input)
-        faces = map(read_image, several(crops))
+        faces = read_each(several(crops), cpu_threads())
         ready = [cut(face, [_whole(face)], spec) for face in faces]
         shape = (0, spec.size, spec.size, spec.channels)
         return self.classifier.probabilities(np.concatenate([np.empty(shape, np.uint8), *ready]), batch_size)
