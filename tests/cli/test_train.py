@@ -82,7 +82,7 @@ def test_a_wrong_argument_is_one_line(faces: Path, more: list[str], code: int, s
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 @pytest.mark.usefixtures("in_the_foreground")
 def test_a_signal_saves_and_the_same_command_goes_on(faces: Path, number: signal.Signals, code: int) -> None:
     command = train(faces, "--set", "epochs=400")

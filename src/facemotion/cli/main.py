@@ -93,7 +93,7 @@ _INTERRUPTED = (130, 143)
 
 
 class _Terminated(BaseException):
-    """SIGTERM, raised where the program stands, so that files are closed on the way out."""
+    """SIGTERM or a closed terminal, raised where the program stands, so that files are closed on the way out."""
 
 
 def _on_terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -103,6 +103,9 @@ def _on_terminate(signum: int, frame: FrameType | None) -> NoReturn:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 a FacemotionError, 2 wrong usage, 130 or 143 interrupted."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    # what runs under nohup goes on when its terminal is closed
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _on_terminate)
     make_streams_safe()
     code = _run(arguments)
     if code in _INTERRUPTED:
@@ -130,7 +133,8 @@ def _run(arguments: list[str] | None) -> int:
         click.echo("facemotion: interrupted", err=True)
         return _INTERRUPTED[0]
     except _Terminated:
-        click.echo("facemotion: terminated", err=True)
+        with suppress(OSError):  # a terminal that was closed takes no more
+            click.echo("facemotion: terminated", err=True)
         return _INTERRUPTED[1]
 
 

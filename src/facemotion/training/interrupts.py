@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back until the step that is under way is done."""
+"""Ctrl-C, SIGTERM and the closing of a terminal, held back until the step that is under way is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-_HELD = (signal.SIGINT, signal.SIGTERM)
+_HELD = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 # within so many seconds a second signal is the first one again: torchrun passes on to its processes what a terminal
 # or SLURM has sent them already
 _ECHO = 1.0

@@ -64,7 +64,7 @@ class Trainer:
 
         train, val: samples or anything `read_data` reads; without `val` the data's own validation split is used, else
         a share of the training part. resume: "never" moves an earlier training in the same folder aside.
-        After Ctrl-C or SIGTERM the step is finished and saved before the program ends.
+        After Ctrl-C, SIGTERM or the closing of its terminal the step is finished and saved before the program ends.
         """
         if resume not in ("auto", "never"):
             raise ValueError(f"resume: expected 'auto' or 'never', got {resume!r}")
