@@ -324,6 +324,15 @@ def test_a_file_object_that_can_t_be_read(tmp_path: Path) -> None:
         read_image(closed)
 
 
+def test_a_file_object_that_was_read_to_its_end_is_told_how_to_begin_again(astronaut_path: Path) -> None:
+    with astronaut_path.open("rb") as file:
+        whole = read_image(file)
+        with pytest.raises(ImageError, match=r"nothing is left to read: .*file\.seek\(0\)"):
+            read_image(file)
+        file.seek(0)
+        assert np.array_equal(read_image(file), whole)
+
+
 def test_the_limit_can_be_changed_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_MEGAPIXELS", 0.5)
     small = Image.new("RGB", (1000, 1000))

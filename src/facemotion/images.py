@@ -252,6 +252,8 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
     if not isinstance(data, bytes):
         kinds = "a path, bytes, a binary file, a PIL image or a numpy array"
         raise ImageError("not a picture", expected=kinds, got=type(data).__name__)
+    if not data and hasattr(source, "seek"):
+        raise ImageError("nothing is left to read", expected=_READABLE, got="0 bytes; read before? file.seek(0)")
     return data
 
 
