@@ -7,7 +7,7 @@ somebody else's clip.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 # OpenCV before this one reads them
 _SINCE = 4, 13
 # how many of a clip's pictures are asked about
-_ASKED = 100
+_ASKED = 50
 _MEND = "`ffmpeg -i IN -vf yadif OUT.mp4` makes a clip that can be read"
 
 
-def refuse_interlaced(pictures: Iterable[tuple[float, Pixels]], name: str) -> Iterator[tuple[float, Pixels]]:
+def refuse_interlaced(pictures: Iterator[tuple[float, Pixels]], name: str) -> Iterator[tuple[float, Pixels]]:
     """The pictures of the clip `name` with their times, each once the next is read; a VideoError where they are wrong.
 
     Whether the clip is interlaced is asked when a picture is the one before once more: of most clips none is.
@@ -40,13 +40,17 @@ def refuse_interlaced(pictures: Iterable[tuple[float, Pixels]], name: str) -> It
     asked, interlaced, still = False, None, True
     for picture in pictures:
         if held is not None:
-            if not _same(held[1], picture[1]):
-                still = False
-            elif not asked:
+            same = _same(held[1], picture[1])
+            still = still and same
+            if same and not asked:
                 asked, interlaced = True, _is_interlaced(name)
                 if interlaced:
                     raise VideoError(f"{name}: it is interlaced, which OpenCV {cv2.__version__} can't read; {_MEND}")
             yield held
+            if asked and not (still and interlaced is None):  # there is no more to find out
+                yield picture
+                yield from pictures
+                return
         held = picture
     if asked and still and interlaced is None:
         logger.warning("%s: all its pictures are the same: it stands still, or it is interlaced; %s", name, _MEND)
