@@ -105,6 +105,16 @@ def opened_by_a_reader(pipe: Path) -> int:
     pytest.fail("the pipe is not read")
 
 
+@pytest.mark.parametrize("arguments", [["predict", "absent.jpg"], ["predict", "absent*.jpg"], ["video", "absent.mp4"]])
+def test_what_goes_wrong_has_a_traceback_under_vv_alone(tmp_path: Path, arguments: list[str]) -> None:
+    for more, count in ([], 0), (["-v"], 0), (["-vv"], 1):
+        command = [sys.executable, "-m", "facemotion", *more, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.count("Error: absent") == count
+        assert done.stderr.splitlines()[-1].startswith("facemotion: absent")
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m facemotion doctor | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from facemotion.cli.streams import fall_silent, make_streams_safe, shown, shown_lines
+from facemotion.cli.streams import fall_silent, make_streams_safe, shown_lines, tell_fault
 from facemotion.errors import FacemotionError
 from facemotion.version import __version__
 
@@ -139,7 +139,5 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _failed(error: Exception, text: str) -> int:
-    if logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.getLogger(__name__).debug("", exc_info=error)
-    click.echo(f"facemotion: {shown(text)}", err=True)
+    tell_fault(error, text)
     return 1

@@ -18,7 +18,7 @@ from facemotion.cli.recognition import (
     recognizer_options,
     refuse_to_overwrite,
 )
-from facemotion.cli.streams import shown, tell
+from facemotion.cli.streams import shown, tell, tell_fault
 
 if TYPE_CHECKING:
     from facemotion.cli.pictures import Picture
@@ -63,7 +63,7 @@ def predict(
     for option, path in annotated:
         refuse_to_replace(option, path)
     for fault in faults:
-        click.echo(f"facemotion: {shown(str(fault))}", err=True)
+        tell_fault(fault, str(fault))
     if not pictures:
         return 1
     recognizer = load_recognizer(weights, detector, device)
@@ -127,7 +127,7 @@ class _Results:
                 yield picture, future.result()
             except ImageError as error:
                 self._bad += 1
-                click.echo(f"facemotion: {shown(str(error))}", err=True)
+                tell_fault(error, str(error))
 
     def _give(self, picture: Picture, image: Pixels, faces: Sequence[FaceEmotion]) -> None:
         from facemotion.cli.pictures import save_picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 
@@ -32,6 +33,12 @@ def shown(text: str) -> str:
 def shown_lines(text: str) -> str:
     """As `shown`, of a text of several lines."""
     return "\n".join(map(shown, text.split("\n")))
+
+
+def tell_fault(error: Exception, text: str) -> None:
+    """What went wrong, as a line on stderr; under -vv with its traceback."""
+    logging.getLogger(__name__).debug("", exc_info=error)
+    click.echo(f"facemotion: {shown(text)}", err=True)
 
 
 def tell(line: str, *, go_on: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from facemotion.cli.labelled import label_set
 from facemotion.cli.paths import FOLDER, SOURCE
-from facemotion.cli.streams import shown, shown_lines
+from facemotion.cli.streams import shown_lines, tell_fault
 from facemotion.errors import FacemotionError
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import parse_value
@@ -149,7 +149,7 @@ def verify(names: tuple[str, ...]) -> int:
             click.echo(f"{name}: as promised, in {_verify(name)}")
         except FacemotionError as error:
             damaged += 1
-            click.echo(f"facemotion: {shown(str(error))}", err=True)
+            tell_fault(error, str(error))
     return 1 if damaged else 0
 
 
