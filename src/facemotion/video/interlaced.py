@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facemotion.errors import VideoError
+from facemotion.file_names import without_secrets
 from facemotion.opencv import cv2
 from facemotion.video.ffmpeg import as_ffmpeg_takes_it, told_by_ffprobe
 
@@ -45,7 +46,8 @@ def refuse_interlaced(pictures: Iterator[tuple[float, Pixels]], name: str) -> It
             if same and not asked:
                 asked, interlaced = True, _is_interlaced(name)
                 if interlaced:
-                    raise VideoError(f"{name}: it is interlaced, which OpenCV {cv2.__version__} can't read; {_MEND}")
+                    what = f"it is interlaced, which OpenCV {cv2.__version__} can't read"
+                    raise VideoError(f"{without_secrets(name)}: {what}; {_MEND}")
             yield held
             if asked and not (still and interlaced is None):  # there is no more to find out
                 yield picture
@@ -53,7 +55,8 @@ def refuse_interlaced(pictures: Iterator[tuple[float, Pixels]], name: str) -> It
                 return
         held = picture
     if asked and still and interlaced is None:
-        logger.warning("%s: all its pictures are the same: it stands still, or it is interlaced; %s", name, _MEND)
+        told = "all its pictures are the same: it stands still, or it is interlaced"
+        logger.warning("%s: %s; %s", without_secrets(name), told, _MEND)
     if held is not None:
         yield held
 
