@@ -24,6 +24,8 @@ STOPPED = Path(__file__).with_name("stopped")
 
 
 class Fragile:
+    pictures_are_faces = True
+
     def __init__(self, *, min_score=None, device="auto"):
         pass
 
