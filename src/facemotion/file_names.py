@@ -72,7 +72,8 @@ def pattern_top(pattern: Path) -> Path:
 def find_pattern(pattern: Path) -> tuple[list[Path], list[OSError]]:
     """What a pattern names, in order; and why places could not be searched, which `glob` passes over in silence."""
     top = pattern_top(pattern)
-    parts = pattern.relative_to(top).parts
+    # ** is a part of its own or, as in a shell, no more than *: `glob` refuses it up to Python 3.12
+    parts = [part if part == "**" else re.sub(r"\*+", "*", part) for part in pattern.relative_to(top).parts]
     refused: dict[Path, OSError] = {}
     for at, part in enumerate(parts):
         if not is_pattern(Path(*parts[: at + 1])):

@@ -274,6 +274,7 @@ def test_a_folder_with_signs_in_its_name_is_no_pattern(photos: Path, monkeypatch
     wanted = {
         "*.jpg": ["b.jpg"],
         "**/*.jpg": ["b.jpg", "below/c.jpg"],
+        "**.jpg": ["b.jpg"],
         "[a-b]elow/*": ["below/a.png", "below/c.jpg"],
         "../*/b*.jpg": ["../day [1]/b.jpg"],
     }
@@ -574,7 +575,7 @@ def test_a_pattern_works_in_the_folder_of_the_results(photos: Path, weights: Pat
 
 
 def test_what_no_file_can_be_called_stops_nobody(photos: Path, weights: Path, capsys: Captured) -> None:
-    inputs = [photos / "a.jpg", photos / ("x" * 300 + ".jpg"), photos / "**.jpg"]
+    inputs = [photos / "a.jpg", photos / ("x" * 300 + ".jpg")]
     code = run(*inputs, "--weights", weights)
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
