@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,10 +87,16 @@ def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def in_the_foreground() -> Iterator[None]:
-    """Ctrl-C is ignored by what a shell runs in the background, and so by its children: not in this test."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C is ignored by what a shell runs in the background, and so by its children: not in this test.
+
+    Nor is the closing of a terminal, as it is by what runs under nohup.
+    """
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    if sys.platform != "win32":
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture

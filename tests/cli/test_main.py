@@ -62,8 +62,9 @@ def test_how_a_command_ends_is_its_exit_code_and_one_line(
     assert capsys.readouterr().err.strip() == line
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_real_process_with_143(number: signal.Signals) -> None:
+@pytest.mark.usefixtures("in_the_foreground")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_real_process_with_143(name: str) -> None:
     code = """
 import time, facemotion.cli.main as frame
 frame.cli.main = lambda *arguments, **options: (print("up", flush=True), time.sleep(30))
@@ -73,7 +74,7 @@ frame.main([])
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.1)
-    process.send_signal(number)
+    process.send_signal(signal.Signals[name])
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 143
     assert errors == "facemotion: terminated\n"
