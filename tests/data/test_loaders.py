@@ -88,6 +88,16 @@ def test_a_batch_mixes_targets_as_it_mixes_pixels(kind: str, world_size: int) ->
         assert ((batch.targets > 0.1) & (batch.targets < 0.9)).any()
 
 
+def test_a_close_crop_shows_what_the_whole_picture_has_no_pixels_for() -> None:
+    stripes = np.broadcast_to(np.arange(64, dtype=np.uint8) % 2 * 255, (40, 64, 64))
+    samples = Samples.from_arrays(stripes, np.arange(40) % 7, "fer7")
+    spec = InputSpec(size=32)
+    [whole] = Loader(samples, spec, batch_size=40).epoch(0)
+    [close] = Loader(samples, spec, batch_size=40, augment=Augment(crop=0.5)).epoch(0)
+    assert whole.images.std() < 0.01
+    assert close.images.std(dim=(1, 2, 3)).max() > 0.5
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,8 @@ Sampling = Literal["order", "shuffle", "balanced"]
 # crops are kept in memory up to this many bytes; beyond, each is made anew every time it is asked for
 _IN_MEMORY = 2 << 30
 _AT_ONCE = 1024
+# of random crops that are closer than this the pixels grow: kept any larger, whole faces would be sampled with gaps
+_CLOSEST = 0.5
 # keys of the two streams of random numbers, so that order and augmentation are drawn apart
 _ORDER, _AUGMENT = 0, 1
 
@@ -167,11 +170,13 @@ class Loader:
     def _stored(self, spec: InputSpec) -> InputSpec:
         """How crops are kept: as small and as grey as nothing is lost by; they grow while they are augmented.
 
-        Those for teachers are kept beside the network's own: to shrink one to the other would not be as inference cuts.
+        The closest part that is cut out of one is to have the pixels that the network takes. Those for teachers are
+        kept beside the network's own: to shrink one to the other would not be as inference cuts.
         """
         if self.augment is None:
             return spec
-        size = max(min(spec.size, self._largest), 8)
+        detailed = math.ceil(spec.size / max(self.augment.crop, _CLOSEST))
+        size = max(min(detailed, self._largest), 8)
         if self.samples.grey and spec.colour == "rgb":
             return replace(spec, size=size, colour="grey", mean=(0.5,), std=(0.5,))
         return replace(spec, size=size)
