@@ -8,7 +8,7 @@ from small_sets import Drawn
 
 from facemotion import InputSpec
 from facemotion.data.augment import draw, draw_mixing, mix, transform
-from facemotion.recipes.recipe import Augment
+from facemotion.recipes.tables import Augment
 
 PLAIN = InputSpec(mean=(0.0,), std=(1.0,))
 NOTHING = Augment(flip=0)

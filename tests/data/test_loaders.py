@@ -12,7 +12,7 @@ from facemotion import DataError, InputSpec, UnknownNameError, read_data
 from facemotion.data.loaders import Batch, Loader, class_weights
 from facemotion.data.prepare import prepare
 from facemotion.data.samples import Samples
-from facemotion.recipes.recipe import Augment
+from facemotion.recipes.tables import Augment
 
 EVERYTHING = Augment(
     crop=0.8, rotation=10, shift=0.05, brightness=0.2, contrast=0.2, noise=0.02, erasing=0.5, mixup=0.4, cutmix=1.0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facemotion import InputSpec, LabelSet, Recipe, RecipeError, UnknownNameError
-from facemotion.recipes.recipe import Augment
+from facemotion.recipes.tables import Augment
 
 FULL = """
 description = 'what "it" is for: äöü \\ and so on'

@@ -15,7 +15,7 @@ from training_patterns import Stopped, patterns, stop_in_second_epoch
 
 from facemotion import LabelSet, Recipe
 from facemotion.data.loaders import Loader
-from facemotion.recipes.recipe import Stop
+from facemotion.recipes.tables import Stop
 from facemotion.training.folder import TrainingFolder
 from facemotion.training.history import Epoch, History, TensorBoard
 from facemotion.training.pictures import face_sheet

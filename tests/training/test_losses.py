@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from training_patterns import patterns
 
-from facemotion.recipes.recipe import Distill, Loss, Recipe
+from facemotion.recipes.recipe import Recipe
+from facemotion.recipes.tables import Distill, Loss
 from facemotion.training.losses import Objective
 
 LOGITS = torch.randn((6, 3), generator=torch.Generator().manual_seed(0))

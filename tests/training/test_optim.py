@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from facemotion import Recipe
-from facemotion.recipes.recipe import Optimizer
+from facemotion.recipes.tables import Optimizer
 from facemotion.training.optim import LearningRate, build_optimizer
 
 

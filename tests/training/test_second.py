@@ -17,7 +17,7 @@ from facemotion.classifier import Classifier
 from facemotion.data.samples import Samples
 from facemotion.data.votes import COLUMNS
 from facemotion.errors import RecipeError, TrainingError
-from facemotion.recipes.recipe import Second
+from facemotion.recipes.tables import Second
 from facemotion.training.losses import Objective
 from facemotion.training.second import add_head, first_head, second_targets
 from facemotion.training.setup import read_samples, starting_network

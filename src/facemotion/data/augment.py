@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.inputs import InputSpec
-    from facemotion.recipes.recipe import Augment
+    from facemotion.recipes.tables import Augment
 
     Numbers = NDArray[np.float32]
 

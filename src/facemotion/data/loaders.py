@@ -16,7 +16,7 @@ import torch
 from facemotion.data.augment import Draws, Mixing, draw, draw_mixing, mix, tensor_on, transform
 from facemotion.data.samples import Samples, shares
 from facemotion.errors import UnknownNameError
-from facemotion.recipes.recipe import Augment
+from facemotion.recipes.tables import Augment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

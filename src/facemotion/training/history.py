@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from facemotion.evaluation.plots import as_png, confusion_plot, new_figure, plots_are_possible
-from facemotion.recipes.recipe import Stop
+from facemotion.recipes.tables import Stop
 from facemotion.training.checkpoint import write_whole
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from facemotion.recipes.recipe import Optimizer, Recipe
+from facemotion.recipes.recipe import Recipe
+from facemotion.recipes.tables import Optimizer
 
 
 def build_optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
