@@ -69,11 +69,22 @@ class Counted(ArrayPictures):
 
 
 def test_each_picture_is_cut_once_also_where_the_precision_is_tried(
-    recipe: Recipe, train: Samples, val: Samples, out: Path
+    recipe: Recipe, train: Samples, val: Samples, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pictures = Counted(train.pictures.array, train.source)
-    Trainer(recipe.override({"precision": "auto"}), out=out).fit(replace(train, pictures=pictures), val)
+    long = recipe.override({"precision": "auto", "epochs": 100, "stop.patience": 1, "stop.min_delta": 0.9})
+    with caplog.at_level("INFO", "facemotion.training"):
+        Trainer(long, out=out).fit(replace(train, pictures=pictures), val)
+    assert "a step takes" in caplog.text
     assert pictures.cut == len(train)
+
+
+def test_a_training_of_a_few_steps_is_over_before_a_trial_of_precisions_would_be(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facemotion.training.run.choose_precision", lambda *_: pytest.fail("it was tried"))
+    Trainer(recipe.override({"precision": "auto"}), out=out).fit(train, val)
+    assert Recipe.load(out / "recipe.toml").precision == "fp32"
 
 
 def test_quick_epochs_are_not_held_up_by_slow_writing(

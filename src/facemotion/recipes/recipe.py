@@ -57,8 +57,8 @@ class Recipe:
     sampling: "shuffle" or "balanced" (every class equally often).
     val_share: the share of the training part that is put aside where no validation data is given.
     ema: decay of the weights' moving average (0 is off). clip_grad: largest norm of a gradient (0 is off).
-    precision: "auto" measures whether bfloat16 is faster, "fp32", "bf16". threads: of a process; 0 is its share of the
-    processors.
+    precision: "auto" measures whether bfloat16 is faster (fewer than 100 steps are done in fp32), "fp32", "bf16".
+    threads: of a process; 0 is its share of the processors.
     best: the validation metric that picks the epoch, or "last", for faces that cannot judge: the network has seen them
     before, in the training that it starts from. seed: decides everything that is drawn at random.
     """

@@ -42,6 +42,9 @@ _REMEDY = (
 )
 # how long a card works on before it is asked what its steps gave
 _READING_SECONDS = 0.2
+# of fewer steps than these the trial of both precisions, eight steps, would be a large part: where a processor has no
+# bfloat16 of its own each of its four takes as long as eight others
+_STEPS_WORTH_A_TRIAL = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,11 +272,11 @@ class Run:
         return self._together.agree(recipe)
 
     def _with_precision(self, net: EmotionNet, objective: Objective) -> Recipe:
-        """The recipe with a precision, by a trial where it names none."""
+        """The recipe with a precision: by a trial where it names none, and where the training is not over before it."""
         if self._recipe.precision != "auto":
             return self._recipe
-        chosen = ""
-        if self._together.first:
+        chosen = "fp32"
+        if self._together.first and self._recipe.epochs * len(self._loader) >= _STEPS_WORTH_A_TRIAL:
             batch = next(iter(self._loader.epoch(0)))
             chosen = choose_precision(net, objective, batch, self._device)
         return self._recipe.override({"precision": self._together.agree(chosen)})
