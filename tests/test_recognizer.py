@@ -229,14 +229,24 @@ def test_weights_without_a_name_are_never_replaced_by_others() -> None:
     assert len(EmotionRecognizer.from_pretrained().labels) == 8
 
 
-def test_a_detector_by_its_name_is_made_when_it_is_needed(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
+def test_a_detector_by_its_name_is_made_when_it_is_needed(
+    recognizer: EmotionRecognizer, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     named = EmotionRecognizer(recognizer.classifier, detector="whole")
     [face] = named.predict(astronaut)
     assert face.box == Box(0, 0, 512, 512)
-    unknown = EmotionRecognizer(recognizer.classifier, detector="nonesuch")
-    unknown.classify([astronaut])
-    with pytest.raises(UnknownNameError, match="no detector is named"):
-        unknown.predict(astronaut)
+    monkeypatch.setattr("facemotion.recognizer.FaceDetector", lambda *_, **__: pytest.fail("none is needed"))
+    EmotionRecognizer(recognizer.classifier, detector="yunet").classify([astronaut])
+
+
+def test_a_detector_that_there_is_not_is_said_at_once(recognizer: EmotionRecognizer) -> None:
+    with pytest.raises(UnknownNameError, match="no detector is named 'mtcnn'"):
+        EmotionRecognizer(recognizer.classifier, detector="mtcnn")
+
+
+def test_a_name_in_place_of_the_network_is_told_where_it_belongs() -> None:
+    with pytest.raises(TypeError, match=r"expected a Classifier; for weights: EmotionRecognizer\.from_pretrained"):
+        EmotionRecognizer("fast-8class")
 
 
 def test_no_detector_is_no_detector(recognizer: EmotionRecognizer) -> None:

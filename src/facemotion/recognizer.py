@@ -16,7 +16,7 @@ import numpy as np
 from facemotion.boxes import Box
 from facemotion.classifier import Classifier, Precision
 from facemotion.crops import cut, without_margin
-from facemotion.detectors.detector import FaceDetector
+from facemotion.detectors.detector import DETECTORS, FaceDetector
 from facemotion.devices import cpu_threads
 from facemotion.images import ImageSource, read_image
 from facemotion.labels import LabelSet
@@ -39,7 +39,7 @@ class Detects(Protocol):
 
 
 class EmotionRecognizer:
-    """The emotions of every face in a picture.
+    """The emotions of every face in a picture. `from_pretrained` makes one.
 
     detector: the name of one ("auto" takes the best that is there), or any object with `detect(image) -> list[Face]`.
     """
@@ -47,6 +47,10 @@ class EmotionRecognizer:
     def __init__(self, classifier: Classifier, *, detector: str | Detects = "auto", device: str = "auto") -> None:
         if not isinstance(detector, str) and not hasattr(detector, "detect"):
             raise TypeError(f"detector: expected a name, or an object with detect(image), got {detector!r}")
+        if isinstance(classifier, str | os.PathLike):
+            raise TypeError("classifier: expected a Classifier; for weights: EmotionRecognizer.from_pretrained(...)")
+        if isinstance(detector, str) and detector != "auto":
+            DETECTORS.distributions(detector)  # tells at once, and not with the first picture, that there is none
         self.classifier = classifier
         self._wanted, self._device = detector, device
         self._detector: Detects | None = None if isinstance(detector, str) else detector
