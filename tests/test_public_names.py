@@ -46,6 +46,12 @@ def test_dir_lists_the_public_names() -> None:
     assert set(facemotion.__all__) <= set(dir(facemotion))
 
 
+@pytest.mark.parametrize("name", ["crops.cut", "drawing.draw", "evaluation.compare", "images.from_bgr", "testing"])
+def test_what_the_documentation_writes_out_is_there_after_a_plain_import(name: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import facemotion; facemotion.{name}"], check=True)
+    assert name.split(".")[0] in dir(facemotion)
+
+
 @pytest.mark.parametrize("code", ["import facemotion", "from facemotion.cli.main import _run; _run(['--help'])"])
 def test_importing_and_help_load_nothing_heavy(code: str) -> None:
     probe = f"{code}\nimport sys, json\nprint(json.dumps([n for n in {HEAVY} if n in sys.modules]), file=sys.stderr)"

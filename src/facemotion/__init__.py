@@ -64,6 +64,9 @@ _HOME_OF = {
     "read_data": "facemotion.data.reading",
 }
 
+# modules that people write out, as in `facemotion.images.from_bgr(frame)`
+_MODULES = ("crops", "drawing", "evaluation", "images", "scale", "testing")
+
 __all__ = [
     "Box",
     "ChecksumError",
@@ -102,6 +105,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)
@@ -110,4 +115,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})
