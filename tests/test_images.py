@@ -202,6 +202,21 @@ def test_what_is_no_picture_at_all(source: object) -> None:
         read_image(source)  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        (None, "got NoneType; cv2.imread gives it for a file that it can't read"),
+        (["a.jpg", "b.jpg"], "got list; several pictures are for predict_batch"),
+        (("a.jpg",), "got tuple; several pictures are for predict_batch"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\); several pictures are for predict_batch"),
+        ("", "the name is empty: expected a path"),
+    ],
+)
+def test_what_is_given_by_mistake_says_what_was_meant(source: object, meant: str) -> None:
+    with pytest.raises(ImageError, match=meant):
+        read_image(source)  # type: ignore[arg-type]  # wrong on purpose
+
+
 def test_files_that_are_no_pictures_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "notes.jpg").write_text("not a picture")
@@ -444,5 +459,5 @@ def test_whole_numbers_of_32_bits_are_what_they_hold(small: np.ndarray) -> None:
 
 
 def test_what_opencv_gives_of_no_picture_is_explained() -> None:
-    with pytest.raises(ImageError, match=r"not a frame: .* got NoneType"):
+    with pytest.raises(ImageError, match=r"not a frame: .* got NoneType; cv2\.imread gives it"):
         from_bgr(None)  # type: ignore[arg-type]  # as from cv2.imread("absent.jpg")

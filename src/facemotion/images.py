@@ -50,6 +50,9 @@ _JPEGS = ("JPEG", "MPO")
 _READABLE = "a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 ONLY_CLIPS = "; of addresses only clips are read, by `facemotion video` and stream()"
 _WANTED_ARRAY = "uint8 of shape (height, width) or (height, width, 3), in RGB order"
+_SEVERAL = "; several pictures are for predict_batch and detect_batch"
+# what is given by mistake, and what was meant
+_MEANT = {type(None): "; cv2.imread gives it for a file that it can't read", list: _SEVERAL, tuple: _SEVERAL}
 
 # Without a limit of the caller's no picture takes a gigabyte or many seconds. Some kinds are decoded with more memory
 # than others: a WebP in several canvases, a progressive CMYK JPEG in all its coefficients. No file needs more than
@@ -109,8 +112,8 @@ def picture_comment(path: str | os.PathLike[str]) -> str:
 
 def from_bgr(frame: NDArray[Any]) -> Pixels:
     """An OpenCV frame (BGR, or grey) as RGB: `recognizer.predict(from_bgr(frame))`."""
-    if not isinstance(frame, np.ndarray):  # what cv2.imread gives of a file that it can't read
-        raise ImageError("not a frame", expected=_WANTED_ARRAY, got=type(frame).__name__)
+    if not isinstance(frame, np.ndarray):
+        raise ImageError("not a frame", expected=_WANTED_ARRAY, got=_kind(frame))
     return _from_array(frame[..., ::-1] if frame.ndim == 3 else frame)
 
 
@@ -149,6 +152,8 @@ def _from_array(array: NDArray[Any]) -> Pixels:
         hint = "; drop the alpha channel: image[..., :3]"
     elif array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
         hint = "; the channels come last: image.transpose(1, 2, 0)"
+    elif array.ndim == 4:
+        hint = _SEVERAL
     elif array.dtype != np.uint8 and array.ndim in (2, 3):
         hint = "; uint8 runs from 0 to 255"
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
@@ -206,7 +211,13 @@ def _open(file: BinaryIO, place: str | None) -> Image.Image:
         raise ImageError("the picture can't be read", place, expected=_READABLE, got=_reason(error)) from error
 
 
+def _kind(value: object) -> str:
+    return type(value).__name__ + _MEANT.get(type(value), "")
+
+
 def _opened(place: str) -> BinaryIO:
+    if not place:  # a form without a file; as a path it would be the folder one is in
+        raise ImageError("the name is empty", expected=_NO_TEXT)
     if place.startswith("data:"):
         raise ImageError("this is no path", f"{place[:40]}...", _NO_TEXT)
     try:
@@ -251,7 +262,7 @@ def _read_bytes(source: Any, place: str | None, max_megapixels: float | None) ->
         raise ImageError("the file can't be read", expected="an open binary file", got=_reason(error)) from error
     if not isinstance(data, bytes):
         kinds = "a path, bytes, a binary file, a PIL image or a numpy array"
-        raise ImageError("not a picture", expected=kinds, got=type(data).__name__)
+        raise ImageError("not a picture", expected=kinds, got=_kind(data))
     if not data and hasattr(source, "seek"):
         raise ImageError("nothing is left to read", expected=_READABLE, got="0 bytes; read before? file.seek(0)")
     return data
