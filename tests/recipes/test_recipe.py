@@ -69,6 +69,9 @@ def test_lists_of_tables_in_a_backbone_s_arguments_are_written_as_toml() -> None
     ("text", "says"),
     [
         ("epoch = 3", "my.toml: no key is named 'epoch'; did you mean 'epochs'"),
+        ("lr = 0.1", "augment, stop. Did you mean optimizer.lr?"),
+        ("patience = 8", "augment, stop. Did you mean schedule.patience or stop.patience?"),
+        ("labels = 'calm,bored'", 'mood5. Labels of your own are a list: ["calm", "bored"]'),
         ("[optimizer]\nlearning_rate = 1", "my.toml: optimizer: no key is named 'learning_rate'"),
         ("epochs = '3'", "my.toml: epochs: wrong value: expected a whole number, got '3'"),
         ("epochs = 3.5", "my.toml: epochs: wrong value: expected a whole number, got 3.5"),

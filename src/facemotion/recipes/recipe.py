@@ -173,7 +173,9 @@ class Recipe:
 def _check_labels(labels: str | tuple[str, ...], place: str) -> None:
     try:
         count = len(LabelSet.of(labels))
-    except (ValueError, LookupError) as error:
+    except LookupError as error:
+        raise RecipeError(f'{error} Labels of your own are a list: ["calm", "bored"]', place) from error
+    except ValueError as error:
         raise RecipeError(str(error), place) from error
     if count < 2:
         raise RecipeError("too few labels", place, "at least two", repr(labels))

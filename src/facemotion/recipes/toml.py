@@ -26,12 +26,19 @@ def check(kind: type, values: Mapping[str, Any], place: str) -> Any:
     names = [each.name for each in dataclasses.fields(kind)]
     for key in values:
         if key not in names:
-            raise RecipeError(str(UnknownNameError("key", key, names)), place)
+            inside = [f"{table}.{key}" for table in names if key in _keys(hints[table])]
+            meant = f"Did you mean {' or '.join(inside)}?" if inside else None
+            raise RecipeError(str(UnknownNameError("key", key, names, meant)), place)
     arguments = {key: _convert(hints[key], _plain(value), f"{place}: {key}") for key, value in values.items()}
     try:
         return kind(**arguments)
     except ValueError as error:
         raise RecipeError(str(error), place) from error
+
+
+def _keys(hint: Any) -> list[str]:
+    """The keys of a table, none of any other value."""
+    return [each.name for each in dataclasses.fields(hint)] if dataclasses.is_dataclass(hint) else []
 
 
 def _convert(hint: Any, value: Any, place: str) -> Any:
