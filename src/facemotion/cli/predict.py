@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facemotion.cli.paths import FOLDER
 from facemotion.cli.recognition import (
     csv_option,
+    folder_option,
     identity,
     load_recognizer,
     quiet_opencv,
@@ -36,8 +36,8 @@ _LONGEST_NAME = 60
 @recognizer_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture, one a line.")
 @csv_option("Write a table: a row a face.")
-@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write the pictures with boxes, labels and scores.")
-@click.option("--crops", type=FOLDER, metavar="DIR", help="Write the faces as the network saw them.")
+@folder_option("--annotate", "Write the pictures with boxes, labels and scores.")
+@folder_option("--crops", "Write the faces as the network saw them.")
 def predict(
     images: tuple[str, ...],
     weights: str,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from facemotion.cli.paths import FILE
+from facemotion.cli.paths import FILE, FOLDER
 from facemotion.errors import FacemotionError
 from facemotion.file_names import input_path
 from facemotion.weights.catalogue import DEFAULT_WEIGHTS
@@ -60,14 +60,31 @@ def csv_option(told: str) -> Callable[[_Command], _Command]:
     return click.option("--csv", "csv_file", type=FILE, callback=_table_path, metavar="FILE", help=told)
 
 
+def folder_option(name: str, told: str) -> Callable[[_Command], _Command]:
+    """A folder that pictures are written to."""
+    return click.option(name, type=FOLDER, callback=_folder_path, metavar="DIR", help=told)
+
+
 def _table_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """No picture or clip: a shell's pattern puts one of those where the table's name was forgotten."""
+    """No picture or clip: a shell's pattern puts one of those where the table's name was forgotten. Nor stdout's name
+    in other programs, since it has what is for people."""
+    if value is not None and (value.name == "-" or _is_picture_or_clip(value)):
+        raise click.BadParameter(f"expected the name of a table, got {str(value)!r}")
+    return value
+
+
+def _folder_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """No picture or clip: who names one means a file, and would find a folder of that name."""
+    if value is not None and not value.is_dir() and _is_picture_or_clip(value):
+        raise click.BadParameter(f"expected a folder for the pictures, got {str(value)!r}")
+    return value
+
+
+def _is_picture_or_clip(path: Path) -> bool:
     from facemotion.data.clips import is_clip
     from facemotion.images import PICTURE_SUFFIXES
 
-    if value is not None and (value.suffix.lower() in PICTURE_SUFFIXES or is_clip(value)):
-        raise click.BadParameter(f"expected the name of a table, got {str(value)!r}")
-    return value
+    return path.suffix.lower() in PICTURE_SUFFIXES or is_clip(path)
 
 
 def mp4_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:

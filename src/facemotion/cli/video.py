@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facemotion.cli.paths import FILE, FOLDER
+from facemotion.cli.paths import FILE
 from facemotion.cli.progress import Progress
 from facemotion.cli.recognition import (
     csv_option,
+    folder_option,
     load_recognizer,
     mp4_path,
     quiet_opencv,
@@ -42,7 +43,7 @@ _TRACKS_SHOWN = 20
     metavar="FILE.mp4",
     help="Write the clip with boxes, labels and scores; with its sound where ffmpeg is installed.",
 )
-@click.option("--crops", type=FOLDER, metavar="DIR", help="Write the faces as the network saw them.")
+@folder_option("--crops", "Write the faces as the network saw them.")
 @click.option(
     "--every",
     type=click.IntRange(min=1),
