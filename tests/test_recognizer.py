@@ -114,7 +114,7 @@ def test_a_batch_is_detected_together_and_drawn_from_as_it_goes_on(
 def test_a_stream_has_its_options_checked_at_once(recognizer: EmotionRecognizer, astronaut: np.ndarray) -> None:
     with pytest.raises(ValueError, match="every: expected a whole number from 1"):
         recognizer.stream([astronaut], every=0)
-    with pytest.raises(ValueError, match="half_life: expected seconds above 0"):
+    with pytest.raises(ValueError, match="smooth: expected seconds, or 0 for none, got -1"):
         recognizer.stream([astronaut], smooth=-1)
     frames = list(recognizer.stream([astronaut] * 3, fps=10))
     assert [(frame.index, frame.time) for frame in frames] == [(0, 0.0), (1, 0.1), (2, 0.2)]

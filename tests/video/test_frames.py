@@ -383,9 +383,11 @@ def test_one_picture_is_no_stream() -> None:
 def test_what_was_opened_already_is_no_stream(tmp_path: Path) -> None:
     path = write(tmp_path / "a.avi", 2)
     with path.open("rb") as file:
-        for source in (cv2.VideoCapture(str(path)), file):
+        for source in (cv2.VideoCapture(str(path)), file, path.read_bytes(), bytearray(b"clip")):
             kind = type(source).__name__
-            with pytest.raises(VideoError, match=f"expected a clip's path or address, a camera's number.* got {kind}$"):
+            mend = "" if kind == "VideoCapture" else "; write the clip to a file first, and give its path"
+            wanted = "expected a clip's path or address, a camera's number.*"
+            with pytest.raises(VideoError, match=f"{wanted} got {kind}{mend}$"):
                 read_frames(source)  # type: ignore[arg-type]  # wrong on purpose
 
 

@@ -69,10 +69,12 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
         raise ValueError(f"fps: expected frames a second above 0, got {fps!r}")
     if isinstance(source, int | np.integer):
         return newest(_camera(int(source)))
-    # a cv2.VideoCapture is none of these, and the pictures of an open file would be its lines
-    if not isinstance(source, str | os.PathLike | Iterable) or hasattr(source, "readline"):
+    # a cv2.VideoCapture is none of these, and the pictures of an open file would be its lines, those of bytes numbers
+    in_hand = isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "readline")
+    if in_hand or not isinstance(source, str | os.PathLike | Iterable):
         wanted = "a clip's path or address, a camera's number, or pictures"
-        raise VideoError(f"no video: expected {wanted}, got {type(source).__name__}")
+        mend = "; write the clip to a file first, and give its path" if in_hand else ""
+        raise VideoError(f"no video: expected {wanted}, got {type(source).__name__}{mend}")
     if not isinstance(source, str | os.PathLike):
         return _arrays(several(source), fps or _DEFAULT_FPS)
     name = name_of(source)

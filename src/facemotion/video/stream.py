@@ -34,6 +34,8 @@ def stream(
     """
     if every < 1 or every % 1:
         raise ValueError(f"every: expected a whole number from 1, got {every!r}")
+    if not smooth >= 0:
+        raise ValueError(f"smooth: expected seconds, or 0 for none, got {smooth!r}")
     tracker = Tracker() if track else None
     smoother = Smoother(smooth) if track and smooth else None
     return _look(read_frames(source, fps), predict, tracker, smoother, every)
