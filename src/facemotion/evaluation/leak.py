@@ -114,7 +114,11 @@ def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_],
     exact, near = has_copy_in(samples, training), has_near_copy_in(samples, training)
     known = trained_on(config, training)
     if known is False:
-        logger.warning("%s is not what the weights say they were trained on", training.source)
+        # a training keeps a share of its data for choosing the epoch, where nobody gave it other faces for that
+        logger.warning(
+            "%s is not just what the weights say they were trained on: other data, or a share of it chose the epoch",
+            training.source,
+        )
     return Leak(
         training_data=training.source,
         training_split=split_name(training),

@@ -19,7 +19,7 @@ PICTURES = {
 }
 _WHETHER_TRAINED_ON = {
     True: "by its fingerprint this is what the weights were trained on",
-    False: "by its fingerprint this is not what the weights were trained on",
+    False: "by its fingerprint not just what the weights were trained on: other data, or a share of it chose the epoch",
     None: "the weights tell no fingerprint of what they were trained on",
 }
 
