@@ -515,6 +515,18 @@ def test_a_clip_on_a_server_loses_no_frame_and_ends(server: str, name: str, who:
     assert indices([frame.image for frame in frames]) == list(range(30))
 
 
+def test_a_clip_on_a_server_that_gives_no_parts_of_it_is_to_be_fetched(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV writes the index of an MP4 behind its pictures; a large one is not in what FFmpeg has read ahead."""
+    data = write(tmp_path / "a.mp4", 40, code="mp4v").read_bytes()
+    index = data.index(b"moov") - 4
+    free = struct.pack(">I4s", 1_000_000, b"free") + bytes(999_992)
+    monkeypatch.setitem(Streams.clips, "/a.mp4", data[:index] + free + data[index:])
+    with pytest.raises(VideoError, match=r"/a\.mp4: there is no frame .* no parts of a file, .* fetch it first"):
+        next(read_frames(f"{server}/a.mp4"))
+
+
 def test_a_camera_s_address_is_live_and_a_clip_s_is_not(server: str) -> None:
     live = {name: is_live(f"{server}/{name}", clip_info(f"{server}/{name}")) for name in ("clip.avi", "camera")}
     assert live == {"clip.avi": False, "camera": True}

@@ -40,6 +40,8 @@ def check_whole(name: str, count: int, told: float, info: ClipInfo) -> None:
     called = without_secrets(name)
     if count == 0:
         mend = "where it is AV1, which OpenCV's builds do not decode, `ffmpeg -i IN OUT.mp4` makes a clip that they do"
+        if "://" in name:  # python -m http.server, for one, gives files in one piece
+            mend = f"where its server gives no parts of a file, which most MP4s need, fetch it first; {mend}"
         raise VideoError(f"{called}: there is no frame in it that can be read; {mend}")
     if count >= info.least_frames:
         return
