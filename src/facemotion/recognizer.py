@@ -102,7 +102,10 @@ class EmotionRecognizer:
         return without_margin(spec) if getattr(self.detector, "pictures_are_faces", False) else spec
 
     def predict(self, image: ImageSource) -> list[FaceEmotion]:
-        """The emotions of every face in a picture, the largest face first; an empty list where there is none."""
+        """The emotions of every face in a picture, the largest face first; an empty list where there is none.
+
+        image: a path, the bytes of a file, an open binary file, a PIL image, or an array (uint8, RGB or grey).
+        """
         return self._predict([read_image(image)], batch_size=32)[0]
 
     def predict_batch(self, images: Iterable[ImageSource], batch_size: int = 32) -> list[list[FaceEmotion]]:
