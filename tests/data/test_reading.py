@@ -48,6 +48,12 @@ def test_a_fingerprint_is_that_of_the_data_not_of_its_layout(fer_part: Export) -
     assert first.subset(np.arange(1, len(first))).fingerprint != first.fingerprint
 
 
+@pytest.mark.parametrize("source", [np.zeros((2, 48, 48), np.uint8), (["a.png"], ["happy"]), None])
+def test_arrays_are_told_the_way_to_samples(source: object) -> None:
+    with pytest.raises(DataError, match=r"of arrays: Samples\.from_arrays\(.* got (ndarray|tuple|NoneType)"):
+        read_data(source)  # type: ignore[arg-type]  # wrong on purpose
+
+
 def test_several_data_sets_in_one_folder_have_to_be_told_apart(fer_part: Export) -> None:
     with pytest.raises(DataError, match=r"npy and fer2013 and folders"):
         read_data(fer_part.folder)

@@ -68,6 +68,9 @@ def read_data(
     faults = Faults(skip=skip_bad)
     if isinstance(source, Samples):
         samples = _of_samples(source, wanted, label_rule, faults)
+    elif not isinstance(source, str | os.PathLike):
+        ways = "a path or Samples; of arrays: Samples.from_arrays(images, targets, labels)"
+        raise DataError("no data set", expected=ways, got=type(source).__name__)
     else:
         try:
             samples = _read(at_home(source), format, wanted, numbering, label_rule, faults)
