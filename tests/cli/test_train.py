@@ -67,9 +67,6 @@ def test_a_folder_becomes_weights_with_plain_lines_for_a_log(faces: Path) -> Non
 @pytest.mark.parametrize(
     ("more", "code", "says"),
     [
-        (["--set", "epoch=3"], 1, "no key is named 'epoch'; did you mean 'epochs'"),
-        (["--set", "epochs"], 2, "expected KEY=VALUE"),
-        (["--set", "batch_size=0"], 1, "batch_size: out of range: expected at least 1, got 0"),
         (["--label-rule", "majority"], 1, "needs votes"),
         (["--split", "nonesuch"], 1, "nonesuch"),
         (["--device", "cuda:7"], 1, "device 'cuda:7' is not there"),
@@ -77,6 +74,23 @@ def test_a_folder_becomes_weights_with_plain_lines_for_a_log(faces: Path) -> Non
 )
 def test_a_wrong_argument_is_one_line(faces: Path, more: list[str], code: int, says: str) -> None:
     done = run(*train(faces, *more))
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        (["--recipe", "nonesuch"], 1, "no recipe is named 'nonesuch'"),
+        (["--set", "epoch=3"], 1, "no key is named 'epoch'; did you mean 'epochs'"),
+        (["--set", "epochs"], 2, "expected KEY=VALUE"),
+        (["--set", "batch_size=0"], 1, "batch_size: out of range: expected at least 1, got 0"),
+    ],
+)
+def test_a_wrong_recipe_is_said_before_torch_is_imported(faces: Path, more: list[str], code: int, says: str) -> None:
+    program = "import sys; sys.modules['torch'] = None; from facemotion.cli.main import main; main()"
+    done = run(sys.executable, "-c", program, *train(faces, *more)[3:])
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr

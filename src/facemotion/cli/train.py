@@ -49,12 +49,7 @@ def train(
 
     FER-2013 is trained on Training and the epoch chosen on PublicTest, unless told otherwise.
     """
-    import numpy as np
-
-    from facemotion.evaluation.reading import own_split
     from facemotion.recipes.recipe import Recipe
-    from facemotion.training.setup import as_one_split
-    from facemotion.training.trainer import Trainer
 
     # of several processes (torchrun) the first one speaks for all
     first = os.environ.get("RANK", "0") == "0"
@@ -64,7 +59,16 @@ def train(
     if label_rule:
         overrides["label_rule"] = label_rule
     refuse_within(out, data, val)
-    trainer = Trainer(Recipe.load(recipe).override(overrides), out=out, device=device)
+    wanted = Recipe.load(recipe).override(overrides)
+
+    # torch takes seconds to import: what is wrong so far is said before
+    import numpy as np
+
+    from facemotion.evaluation.reading import own_split
+    from facemotion.training.setup import as_one_split
+    from facemotion.training.trainer import Trainer
+
+    trainer = Trainer(wanted, out=out, device=device)
     training = trainer.read(data, split)
     validation = trainer.read(val or data, val_split) if val or val_split else None
     if val_split and not (val or split):  # whatever the others are called, what chooses is no training data
