@@ -18,6 +18,8 @@ from facemotion.errors import TrainingError, WeightsError
 logger = logging.getLogger(__name__)
 
 _FOLDER, _NAME = "checkpoints", "last.pt"
+# how a training is started over, in messages
+FRESH = '--fresh (in Python resume="never")'
 # others have folders of that name, too
 _MARK = ".facemotion"
 # what a training writes over
@@ -81,7 +83,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage shows as a different exception of torch's reader each time
-        raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with --fresh") from error
+        raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with {FRESH}") from error
     if not isinstance(state, dict) or not {"recipe", "resolved", "config", "data", "loop"} <= state.keys():
         raise TrainingError(f"{path} is no checkpoint of a training of ours: choose another --out")
     return state

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facemotion.errors import TrainingError
 from facemotion.recipes.recipe import Recipe
-from facemotion.training.checkpoint import WRITTEN, has_begun, load_checkpoint, recover_folder
+from facemotion.training.checkpoint import FRESH, WRITTEN, has_begun, load_checkpoint, recover_folder
 from facemotion.weights.spec import MODEL, WeightsConfig
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def earlier_state(folder: Path) -> dict[str, Any] | None:
         if found := [name for name in names if (folder / name).exists()]:
             raise TrainingError(
                 f"{folder} holds {', '.join(found)}, and no checkpoint of the training that made it: choose another "
-                "--out, or start over with --fresh, which moves the folder aside"
+                f"--out, or start over with {FRESH}, which moves the folder aside"
             )
     return saved
 
@@ -75,7 +75,7 @@ def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], fold
     )
     changed += _others(saved["data"], data)
     if changed:
-        ways = "start anew with --fresh, or choose another --out"
+        ways = f"start anew with {FRESH}, or choose another --out"
         raise TrainingError(f"{folder} holds another training ({'; '.join(changed)}): {ways}")
 
 
