@@ -308,6 +308,22 @@ def test_a_run_that_is_stopped_goes_on(drawn: Drawn, tmp_path: Path, layout: str
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
 
 
+def test_two_at_once_do_not_write_one_folder(drawn: Drawn, tmp_path: Path) -> None:
+    source = read_data(drawn.write_csv(tmp_path / "fer2013.csv"))
+    refused = []
+
+    def other(done: int, _: int) -> None:
+        if done == 1:
+            with pytest.raises(DataError, match="another `prepare` is at work in this folder") as error:
+                prepare(source, tmp_path / "out", layout="npy")
+            refused.append(error.value)
+
+    prepare(source, tmp_path / "out", layout="npy", progress=other)
+    assert refused
+    assert as_set(read_data(tmp_path / "out")) == as_set(source)
+    assert prepare(source, tmp_path / "out", layout="npy").done_before == len(source)
+
+
 def test_killed_at_any_moment_it_goes_on(drawn: Drawn, tmp_path: Path) -> None:
     many = Drawn(np.tile(drawn.images, (12, 1, 1)), np.tile(drawn.targets, 12), drawn.usage * 12)
     csv = many.write_csv(tmp_path / "fer2013.csv")

@@ -1,4 +1,4 @@
-"""Where prepared faces go: folders of PNGs, .npy pairs or a pack, and a journal by which work goes on after a stop."""
+"""Where prepared faces go: folders of PNGs, .npy pairs or a pack."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facemotion.data.arrays import LABELS
+from facemotion.data.journal import Entry, Layout
 from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import SPLIT_ALIASES, Samples
@@ -27,97 +27,7 @@ if TYPE_CHECKING:
 
     from facemotion.results import Pixels
 
-Layout = Literal["folders", "npy", "pack"]
-JOURNAL = "prepare.jsonl"
 _UNFINISHED = ".unfinished"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the journal: what became of one picture or clip.
-
-    status: "done", "no face", "several" (faces, of which `faces` were kept) or "unreadable" (`reason` says why).
-    """
-
-    item: str
-    status: str
-    faces: int = 0
-    label: int | None = None
-    split: str = ""
-    reason: str = ""
-    soft: list[float] | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-
-
-class Journal:
-    """What has been done already, one JSON object a line; the first line says with what settings."""
-
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        self.path = path
-        self.entries: dict[str, Entry] = {}
-        # without a whole line a kill came before anything was done
-        if path.exists() and b"\n" in path.read_bytes():
-            self._read(settings)
-        else:
-            _refuse_to_replace(path.parent, settings["layout"])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(settings) + "\n", "utf-8")
-        self._file = path.open("a", encoding="utf-8")
-
-    def _read(self, settings: dict[str, Any]) -> None:
-        data = self.path.read_bytes()
-        # a line that was cut by a stop is work that was not done
-        whole = data[: data.rfind(b"\n") + 1]
-        try:
-            first, *lines = (json.loads(line) for line in whole.splitlines())
-            if not isinstance(first, dict):
-                raise TypeError("the first line is no object")
-            for line in lines:
-                self._enter(Entry(**line))
-        except (ValueError, TypeError, KeyError) as error:
-            got = f"{type(error).__name__}: {error}"
-            raise DataError("the journal can't be read", str(self.path), "what prepare wrote", got) from error
-        changed = [key for key in settings if first.get(key) != settings[key]]
-        if changed:
-            expected = ", ".join(f"{key} {first.get(key)}" for key in changed)
-            got = ", ".join(f"{key} {settings[key]}" for key in changed)
-            raise DataError("the folder was begun with other settings; name another", str(self.path), expected, got)
-        if len(whole) < len(data):
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
-
-    def check(self, entry: Entry) -> None:
-        """Refuse what was done before as a face of another split or class."""
-        done = self.entries.get(entry.item)
-        if done is not None and (done.split, done.label) != (entry.split, entry.label):
-            what = f"the folder was begun with another split or class for {entry.item}; delete it or name another"
-            expected, got = (f"split {each.split or 'none'}, class {each.label}" for each in (done, entry))
-            raise DataError(what, str(self.path), expected, got)
-
-    def add(self, entry: Entry) -> None:
-        values = {
-            key: value for key, value in asdict(entry).items() if value not in ("", None, {}, 0) or key == "label"
-        }
-        self._file.write(json.dumps(values) + "\n")
-        self._file.flush()
-        self._enter(entry)
-
-    def _enter(self, entry: Entry) -> None:
-        """The newer line of an item wins, and has its place: that is where its faces are in an array."""
-        self.entries.pop(entry.item, None)
-        self.entries[entry.item] = entry
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _refuse_to_replace(out: Path, layout: Layout) -> None:
-    """A DataError where a folder without a journal has arrays or a pack: they are somebody's, and none of ours."""
-    names = {"npy": ("X_*.npy", "y_*.npy", LABELS), "pack": (PACK,), "folders": ()}[layout]
-    found = sorted(path.name for name in names for path in out.glob(name))
-    if found:
-        what = "the folder holds data that this did not write; name another"
-        raise DataError(what, str(out), f"none without a {JOURNAL}", ", ".join(found))
 
 
 class FolderOutput:

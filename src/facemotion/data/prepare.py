@@ -17,7 +17,8 @@ from facemotion import crops
 from facemotion.data.clips import ReadClip, is_clip, pick_frames
 from facemotion.data.faults import Faults
 from facemotion.data.folder import files_in, holds_classes, list_files
-from facemotion.data.outputs import JOURNAL, ArrayOutput, Entry, FolderOutput, Journal, Layout
+from facemotion.data.journal import JOURNAL, Entry, Journal, Layout
+from facemotion.data.outputs import ArrayOutput, FolderOutput
 from facemotion.data.pictures import fit_all
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, ImageError, UnknownNameError, VideoError
