@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -448,6 +449,16 @@ def test_a_hidden_part_is_written_first_and_nobody_s_file(small: np.ndarray, tmp
     write_png(tmp_path / "a.png", small)
     assert (tmp_path / "a.png.part").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.png.part"]
+
+
+def test_threads_that_write_one_picture_do_not_meet(small: np.ndarray, tmp_path: Path) -> None:
+    def write(_: int) -> None:
+        write_png(tmp_path / "a.png", small)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(200)))
+    assert np.array_equal(read_image(tmp_path / "a.png"), small)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_whole_numbers_of_32_bits_are_what_they_hold(small: np.ndarray) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
@@ -42,6 +45,19 @@ def short_name(name: str) -> str:
     while len(os.fsencode(name)) > _MOST_BYTES:
         name = name[:-1]
     return name
+
+
+@contextmanager
+def growing(path: Path) -> Iterator[Path]:
+    """A place to write a file at: it gets its name once the block has ended well, and is gone otherwise."""
+    # hidden and of this call alone, so that neither somebody's file nor what another thread writes is in its place
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
+            part.unlink()
 
 
 def has_password(name: str) -> bool:

@@ -6,7 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.containers import BEGINNING, jpeg_scans, known_kind
 from facemotion.errors import ImageError
-from facemotion.file_names import at_home, input_path, without_secrets
+from facemotion.file_names import at_home, growing, input_path, without_secrets
 from facemotion.upright import orientation_of, upright_rgb
 
 if TYPE_CHECKING:
@@ -135,15 +135,8 @@ def _write(path: str | os.PathLike[str], pixels: Pixels, kind: str, **options: A
     # into memory first: where a disk gets full Pillow leaves out the end of a JPEG and says nothing
     file = io.BytesIO()
     Image.fromarray(_without_channel(pixels)).save(file, kind, **options)
-    # hidden, so that it is nobody's file that is written over
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with growing(target) as part:
         part.write_bytes(file.getbuffer())
-        part.replace(target)
-    except OSError:
-        with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
-            part.unlink()
-        raise
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:

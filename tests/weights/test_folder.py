@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def test_the_version_is_that_of_what_wrote_it(tmp_path: Path) -> None:
     """Also where the config came with weights that another version wrote, which a training began with."""
     write_folder(tmp_path, dataclasses.replace(CONFIG, facemotion_version="0.0.1"), b"tensors")
     assert read_config(tmp_path).facemotion_version == __version__
+
+
+def test_threads_that_write_one_folder_do_not_meet(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: write_folder(tmp_path, CONFIG, b"tensors"), range(100)))
+    assert read_folder(tmp_path)[1] == b"tensors"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "config.json", "model.safetensors"]
 
 
 def test_promises_of_others_count_for_more_than_the_folders_own(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from facemotion.cli.labelled import label_set
 from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.streams import shown_lines, tell_fault
 from facemotion.errors import FacemotionError
+from facemotion.file_names import growing
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import parse_value
 from facemotion.weights.catalogue import catalogue
@@ -130,9 +131,8 @@ def fetch(name: str, target: Path | None) -> None:
         target.mkdir(parents=True, exist_ok=True)
         # the config last: without it a folder is none of weights
         for file in (MODEL, CARD, CONFIG) if has_card else (MODEL, CONFIG):
-            part = target / f".{file}.part"
-            shutil.copyfile(found.folder / file, part)
-            part.replace(target / file)
+            with growing(target / file) as part:
+                shutil.copyfile(found.folder / file, part)
     except OSError as error:
         raise FacemotionError(f"{target} can't be written: {error.strerror or error}") from error
     click.echo(str(target))

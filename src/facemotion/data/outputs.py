@@ -17,7 +17,7 @@ from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import SPLIT_ALIASES, Samples
 from facemotion.errors import DataError
-from facemotion.file_names import safe_name, short_name
+from facemotion.file_names import growing, safe_name, short_name
 from facemotion.images import write_png
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
@@ -104,9 +104,8 @@ class ArrayOutput:
                 _save(self.out / f"y_{key}.npy", targets)
             del images  # an open map would hold the file on Windows
         if self.layout == "npy":
-            part = self.out / f"{LABELS}.part"
-            part.write_text(json.dumps(list(self.labels)) + "\n", "utf-8")
-            part.replace(self.out / LABELS)
+            with growing(self.out / LABELS) as part:
+                part.write_text(json.dumps(list(self.labels)) + "\n", "utf-8")
         shutil.rmtree(self.out / _UNFINISHED)
 
     def _key(self, split: str) -> str:
@@ -122,9 +121,8 @@ class ArrayOutput:
         size = self._rows.get(key, 0) * int(np.prod(self.shape))
         if size and not raw.exists():
             finished = self._finished(key)
-            part = raw.with_name(f"{raw.name}.part")
-            part.write_bytes(b"" if finished is None else finished.tobytes())
-            part.replace(raw)
+            with growing(raw) as part:
+                part.write_bytes(b"" if finished is None else finished.tobytes())
         with raw.open("ab") as file:
             if file.tell() < size:
                 expected, got = f"{size} bytes of the faces in the journal", f"{file.tell()}"
@@ -161,10 +159,8 @@ class ArrayOutput:
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with growing(path) as part, part.open("wb") as file:
         np.save(file, array)
-    part.replace(path)
 
 
 def _name(item: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
+from facemotion.file_names import growing
 from facemotion.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -48,13 +49,11 @@ def write_pack(path: Path, images: NDArray[np.uint8], samples: Samples, origins:
         arrays["soft"] = samples.soft
     arrays |= {f"{_COLUMN}{name}": values for name, values in samples.columns.items()}
     meta = {"version": _VERSION, "labels": list(samples.labels), "label_rule": samples.label_rule}
-    part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
+    with growing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
         file.writestr(zipfile.ZipInfo(_META), json.dumps(meta))
         for name, array in arrays.items():
             with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-    part.replace(path)
 
 
 def read_pack(source: Path) -> Samples:

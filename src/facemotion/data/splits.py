@@ -12,7 +12,7 @@ import numpy as np
 from facemotion.data.copies import copy_groups
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
-from facemotion.file_names import at_home
+from facemotion.file_names import at_home, growing
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -97,10 +97,8 @@ def write_split(samples: Samples, path: str | os.PathLike[str]) -> None:
         "splits": names,
         "of": [number[str(name)] for name in samples.splits],
     }
-    target = at_home(path)
-    part = target.with_name(f"{target.name}.part")
-    part.write_text(json.dumps(content) + "\n", "utf-8")
-    part.replace(target)
+    with growing(at_home(path)) as part:
+        part.write_text(json.dumps(content) + "\n", "utf-8")
 
 
 def apply_split(samples: Samples, path: str | os.PathLike[str]) -> Samples:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
-import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
+from facemotion.file_names import growing
 from facemotion.version import __version__
 from facemotion.weights.card import card, is_card
 from facemotion.weights.catalogue import Pin
@@ -87,15 +88,11 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
         for file in contents:
             if (folder / file).is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{file} is a folder")
-        partials = {file: folder / f".{file}.{os.getpid()}.partial" for file in contents}
-        try:  # all of them before the first takes its place: what fails leaves the weights that were there
-            for file, data in contents.items():
-                partials[file].write_bytes(data)
-            for file, partial in partials.items():
-                partial.replace(folder / file)
-        finally:
-            for partial in partials.values():
-                partial.unlink(missing_ok=True)
+        # all are written before the first takes its place, so that what fails leaves the weights that were there; the
+        # first in here is the last to take its place
+        with ExitStack() as places:
+            for file, data in reversed(contents.items()):
+                places.enter_context(growing(folder / file)).write_bytes(data)
     except OSError as error:
         raise WeightsError(f"{folder}: the weights can't be written: {error.strerror or error}") from error
     return config
