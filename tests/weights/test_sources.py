@@ -71,6 +71,32 @@ def test_tampered_tensors_of_a_repository(hub: Hub, tmp_path: Path) -> None:
         Classifier.load(REPO)
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_file_that_was_damaged_in_the_cache_is_fetched_anew_once_it_is_moved_away(
+    hub: Hub, tmp_path: Path, name: str
+) -> None:
+    files = folder_of(tmp_path / "made")
+    commit = hub.add(REPO, files)
+    path = resolve(REPO).folder / name
+    damaged = files[name].replace(b"f", b"g")
+    path.resolve().write_bytes(damaged)
+    with pytest.raises(WeightsError) if name == "config.json" else pytest.raises(ChecksumError, match="Move it away"):
+        Classifier.load(f"{REPO}@{commit}")
+    path.rename(tmp_path / "moved")
+    assert (resolve(f"{REPO}@{commit}").folder / name).read_bytes() == files[name]
+    refused = [each.read_bytes() for each in path.parents[2].glob("blobs/*.refused")]
+    assert refused == [damaged], "nothing is deleted"
+
+
+def test_a_damaged_config_is_fetched_anew_where_the_hub_is_asked_anyway(hub: Hub, tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "made")
+    hub.add(REPO, files)
+    path = resolve(REPO).folder / "config.json"
+    path.write_bytes(files["config.json"].replace(b"happy", b"hbppy"))
+    assert "happy" in Classifier.load(REPO).labels
+    assert path.read_bytes() == files["config.json"]
+
+
 @pytest.mark.parametrize("name", ["../../../evil.safetensors", "a/b.safetensors", "pytorch_model.bin", "run.py"])
 def test_a_repository_that_names_other_files_is_refused(hub: Hub, tmp_path: Path, name: str) -> None:
     files = folder_of(tmp_path / "made")

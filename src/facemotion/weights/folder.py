@@ -125,7 +125,8 @@ def _check(path: Path, data: bytes, pin: Pin) -> None:
     if found != pin.sha256:
         raise ChecksumError(
             f"{path}: expected sha256 {pin.sha256}, got {found}. The file is damaged or was changed; nothing of it was "
-            "used, nothing was deleted: get it again, or write the folder again with save_pretrained"
+            "used, nothing was deleted. Move it away: what came from the hub is fetched anew by the same command, any "
+            "other folder has to be brought again, or written again with save_pretrained"
         )
 
 

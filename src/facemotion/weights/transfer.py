@@ -7,6 +7,7 @@ and one that holds on to whoever asks is given up.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import re
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # what a hub calls a version of a file; it becomes a file name in the cache, so nothing else is let through
 _ETAG = re.compile(r"[A-Za-z0-9-]{8,128}")
+# that of a small file, by which git knows it
+_GIT = re.compile(r"[0-9a-f]{40}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _TIMEOUT = 30  # seconds without a byte
@@ -84,7 +87,7 @@ def fetch(what: str, offer: Offer, place: Place, pin: Pin | None) -> Path:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
         # whoever moves a damaged file away moves a link, and what it leads to stays; a blob that is a link is not ours
-        if pin is not None and blob.is_file() and not blob.is_symlink() and sha256_of(blob) != pin.sha256:
+        if blob.is_file() and not blob.is_symlink() and _is_damaged(blob, pin):
             blob.replace(_refused(blob))
         if not blob.exists():
             _complete(what, offer, blob, pin)
@@ -97,6 +100,16 @@ def fetch(what: str, offer: Offer, place: Place, pin: Pin | None) -> Path:
                 shutil.copyfile(blob, blob.with_name(f"{blob.name}.copy"))
                 blob.with_name(f"{blob.name}.copy").replace(place.path)
     return place.path
+
+
+def _is_damaged(blob: Path, pin: Pin | None) -> bool:
+    """Whether a file in the cache is not the promised one; without a promise, not the one that its name tells of."""
+    if pin is not None:
+        return sha256_of(blob) != pin.sha256
+    if not _GIT.fullmatch(blob.name):
+        return False
+    data = blob.read_bytes()  # nobody has promised it, so it is a small one
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest() != blob.name
 
 
 def _complete(what: str, offer: Offer, blob: Path, pin: Pin | None) -> None:
