@@ -182,3 +182,9 @@ def test_what_programs_have_in_hand_is_taken(tmp_path: Path) -> None:
     )
     assert Recipe.from_toml(recipe.to_toml()) == recipe
     assert (recipe.epochs, recipe.optimizer.lr, recipe.init, recipe.dropout) == (3, 0.5, str(tmp_path), 0.25)
+
+
+@pytest.mark.parametrize(("key", "value"), [("init", "runs/caf\udce9"), ("distill.teachers", ["fast", "caf\udce9"])])
+def test_a_name_that_no_file_can_hold_is_told_before_the_training(key: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=rf"{key.rpartition('.')[2]}: a recipe can't keep .* got .*caf\\udce9"):
+        Recipe().override({key: value})

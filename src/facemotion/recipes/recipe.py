@@ -16,7 +16,7 @@ from facemotion.file_names import at_home
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
 from facemotion.recipes.tables import Augment, Distill, Loss, Optimizer, Schedule, Second, Stop
-from facemotion.recipes.toml import check, given, parse_value, to_toml
+from facemotion.recipes.toml import check, check_text, given, parse_value, to_toml
 
 # what a value of the right type must be besides, and for which keys
 _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
@@ -124,6 +124,7 @@ class Recipe:
         """A recipe from plain values, nested as in TOML."""
         recipe: Self = check(cls, _without_none(values), place)
         recipe._check_ranges(place)
+        check_text(recipe.to_toml(), place)
         return recipe
 
     def override(self, changes: Mapping[str, Any]) -> Self:

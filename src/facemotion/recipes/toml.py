@@ -121,6 +121,17 @@ def to_toml(values: Mapping[str, Any]) -> str:
     return "\n".join(_table(values, ())) + "\n"
 
 
+def check_text(text: str, place: str) -> None:
+    """A RecipeError where TOML can't be kept in a file: names of files may be no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        key, _, value = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0].partition(" = ")
+        what = "a recipe can't keep a name that is not UTF-8: give the file or folder another"
+        got = value.encode("ascii", "backslashreplace").decode()
+        raise RecipeError(what, f"{place}: {key}", got=got) from error
+
+
 def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if key not in inner]
