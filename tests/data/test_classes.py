@@ -88,16 +88,28 @@ def write_table(drawn: Drawn, folder: Path) -> Path:
     return folder / "faces.csv"
 
 
-@pytest.mark.parametrize("write_numbers", [write_pair, write_table])
+def write_folders(drawn: Drawn, folder: Path) -> Path:
+    for at, (image, target) in enumerate(zip(drawn.images, drawn.targets, strict=True)):
+        (folder / f"{target:02}").mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{target:02}" / f"{at:02}.png")
+    return folder
+
+
+def labelled(drawn: Drawn) -> dict[bytes, str]:
+    """The label of each picture: the layouts have them in different orders."""
+    return {image.tobytes(): OTHER_ORDER[at] for image, at in zip(drawn.images, drawn.targets, strict=True)}
+
+
+@pytest.mark.parametrize("write_numbers", [write_pair, write_table, write_folders])
 def test_numbers_are_positions_in_the_emotions_of_a_recipe_or_of_weights(
     drawn: Drawn, tmp_path: Path, write_numbers: Callable[[Drawn, Path], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     source = write_numbers(drawn, tmp_path)
-    wanted = [OTHER_ORDER[target] for target in drawn.targets]
+    wanted = labelled(drawn)
     trained = read_samples(source, Recipe(labels=tuple(OTHER_ORDER)))
     judged = read_faces(source, LabelSet.of(OTHER_ORDER))
     for samples in (trained, judged):
-        assert [samples.label(at) for at in range(len(samples))] == wanted
+        assert {samples.read(at).tobytes(): samples.label(at) for at in range(len(samples))} == wanted
     assert trained.labels == LabelSet.of(OTHER_ORDER)
     assert caplog.text.count("the numbers are taken for surprise, fear, disgust, happy, sad, angry, neutral") == 2
 
@@ -131,7 +143,7 @@ def test_a_table_of_numbers_without_the_last_one_says_what_to_do_and_that_works(
     assert prepared.counts() == read_data(table, labels="fer7").counts()
 
 
-@pytest.mark.parametrize("write_numbers", [write_pair, write_table])
+@pytest.mark.parametrize("write_numbers", [write_pair, write_table, write_folders])
 @pytest.mark.parametrize("numbers", ["ferplus8", "fer7", None])
 def test_numbers_from_1_to_7_are_no_positions(
     drawn: Drawn, tmp_path: Path, write_numbers: Callable[[Drawn, Path], Path], numbers: str | None
@@ -142,7 +154,13 @@ def test_numbers_from_1_to_7_are_no_positions(
         read_data(source, numbers=numbers)
     # who says the labels says where they begin
     eight = read_data(source, labels=["unused", *OTHER_ORDER])
-    assert [eight.label(at) for at in range(28)] == [OTHER_ORDER[target] for target in drawn.targets]
+    assert {eight.read(at).tobytes(): eight.label(at) for at in range(28)} == labelled(drawn)
+
+
+def test_folders_numbered_from_1_to_7_are_no_positions_among_seven(drawn: Drawn, tmp_path: Path) -> None:
+    source = write_folders(Drawn(drawn.images, drawn.targets + 1, drawn.usage), tmp_path)
+    with pytest.raises(DataError, match=r"'07' \(numbers are positions in the labels, counted from 0\)"):
+        read_data(source, labels=OTHER_ORDER)
 
 
 def test_pixels_numbered_from_1_to_7_are_no_positions(drawn: Drawn, tmp_path: Path) -> None:

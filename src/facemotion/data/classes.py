@@ -46,6 +46,28 @@ def match_classes(
     return label_set, {spelling: label_set.index(label) for spelling, label in label_of.items()}
 
 
+def match_words_of(
+    source: Path, spellings: Mapping[str, str], labels: LabelSet | None, numbers: LabelSet | None, faults: Faults
+) -> tuple[LabelSet, dict[str, int]]:
+    """`match_classes` for the words of a table, or the names of folders, which may be numbers.
+
+    numbers: what they are positions in, where `labels` are not named; see `read_data`.
+    """
+    numbering = labels or counted_in(source, spellings, numbers)
+    if numbering is None:
+        return match_classes(_without_numbers(spellings, numbers, faults), None, faults)
+    return match_words(spellings, labels, numbering, faults)
+
+
+def _without_numbers(spellings: Mapping[str, str], numbers: LabelSet | None, faults: Faults) -> dict[str, str]:
+    """The words that are names. Numbers are faults: a class may be missing, so that their count would be a guess."""
+    counted = f"all of 0 to {len(numbers) - 1} for {', '.join(numbers)}, or " if numbers else ""
+    for word, place in spellings.items():
+        if word.isdecimal():
+            faults.add("nothing says what a number means", place, f"a name, or {counted}{SAID_BY}", repr(word))
+    return {word: place for word, place in spellings.items() if not word.isdecimal()}
+
+
 def match_words(
     spellings: Mapping[str, str], labels: LabelSet | None, numbering: LabelSet, faults: Faults
 ) -> tuple[LabelSet, dict[str, int]]:
@@ -95,6 +117,8 @@ def _unknown(error: UnknownNameError, suggest_own: bool) -> str:
     text = f"unknown class {error.name!r}"
     if error.nearest:
         text += f"; did you mean {' or '.join(map(repr, error.nearest))}?"
+    if str(error.name).isdecimal():
+        return f"{text} (numbers are positions in the labels, counted from 0)"
     if suggest_own:
         return f"{text} (classes of your own are named by labels=[...])"
     return f"{text} (read the data with its own labels, then restrict() leaves out what a set has not)"

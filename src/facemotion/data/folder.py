@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_classes
+from facemotion.data.classes import match_words_of
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import FilePictures
 from facemotion.data.samples import Samples
@@ -26,9 +26,12 @@ def holds_classes(path: Path) -> bool:
     return any(files_in(folder) or any(files_in(inner) for inner in _folders(folder)) for folder in folders)
 
 
-def read_folder(root: Path, labels: LabelSet | None, faults: Faults) -> Samples:
-    """The samples of a tree of folders. Each picture's header is read, so that what is none is found at once."""
-    label_set, paths, targets, splits = list_files(root, labels, faults)
+def read_folder(root: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults) -> Samples:
+    """The samples of a tree of folders. Each picture's header is read, so that what is none is found at once.
+
+    numbers: what numbers in place of names are positions in, where `labels` are not named; see `read_data`.
+    """
+    label_set, paths, targets, splits = list_files(root, labels, numbers, faults)
     pictures, good = open_files(paths, [str(path) for path in paths], faults)
     return Samples(
         pictures,
@@ -41,16 +44,19 @@ def read_folder(root: Path, labels: LabelSet | None, faults: Faults) -> Samples:
 
 
 def list_files(
-    root: Path, labels: LabelSet | None, faults: Faults
+    root: Path, labels: LabelSet | None, numbers: LabelSet | None, faults: Faults
 ) -> tuple[LabelSet, list[Path], list[int], list[str]]:
-    """The files of a tree of folders, none of them opened, each with its class and split; and the label set."""
+    """The files of a tree of folders, none of them opened, each with its class and split; and the label set.
+
+    numbers: as in `read_folder`.
+    """
     listing = _class_folders(root)
     if not listing:
         raise DataError("no class folder in it", str(root), "<class>/* or <split>/<class>/*", "no folder")
     spellings: dict[str, str] = {}
     for _, folder in listing:
         spellings.setdefault(folder.name, str(folder))
-    label_set, position = match_classes(spellings, labels, faults)
+    label_set, position = match_words_of(root, spellings, labels, numbers, faults)
     paths: list[Path] = []
     targets: list[int] = []
     splits: list[str] = []

@@ -83,7 +83,7 @@ def find_photos(
     if holds_classes(root):
         faults = Faults(skip=skip_bad)
         wanted = None if labels is None else LabelSet.of(labels)
-        label_set, paths, targets, splits = list_files(root, wanted, faults)
+        label_set, paths, targets, splits = list_files(root, wanted, None, faults)
         return Photos(paths, label_set, targets, splits, str(root), tuple(faults.found))
     if not root.exists():
         raise DataError("no such file or folder", str(root))

@@ -129,7 +129,7 @@ def _read(
         return read_arrays(path, labels, numbers, label_rule, faults)
     if chosen == "csv":
         return read_table(path, labels, numbers, faults)
-    return read_folder(path, labels, faults)
+    return read_folder(path, labels, numbers, faults)
 
 
 def _of_samples(samples: Samples, labels: LabelSet | None, label_rule: str | None, faults: Faults) -> Samples:

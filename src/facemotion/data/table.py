@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import SAID_BY, counted_in, match_classes, match_words
+from facemotion.data.classes import match_words_of
 from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, whole_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
@@ -50,11 +50,7 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
     spellings: dict[str, str] = {}
     for number, row in zip(at_rows, rows, strict=True):
         spellings.setdefault(row[label_at], f"{source}: row {number}")
-    numbering = labels or counted_in(source, spellings, numbers)
-    if numbering is None:
-        label_set, position = match_classes(_without_numbers(spellings, numbers, faults), None, faults)
-    else:
-        label_set, position = match_words(spellings, labels, numbering, faults)
+    label_set, position = match_words_of(source, spellings, labels, numbers, faults)
     known = [index for index, row in enumerate(rows) if row[label_at] in position]
     files = [source.parent / at_home(rows[index][path_at]) for index in known]
     places = [f"{source}: row {at_rows[index]} ({rows[index][path_at]})" for index in known]
@@ -70,15 +66,6 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
         str(source),
         columns={names[at]: np.array([row[at] for row in kept], np.str_) for at in spare},
     )
-
-
-def _without_numbers(spellings: dict[str, str], numbers: LabelSet | None, faults: Faults) -> dict[str, str]:
-    """The words that are names. Numbers are faults: a class may lack rows, so that their count would be a guess."""
-    counted = f"all of 0 to {len(numbers) - 1} for {', '.join(numbers)}, or " if numbers else ""
-    for word, place in spellings.items():
-        if word.isdecimal():
-            faults.add("nothing says what a number means", place, f"a name, or {counted}{SAID_BY}", repr(word))
-    return {word: place for word, place in spellings.items() if not word.isdecimal()}
 
 
 def _position(names: list[str], wanted: tuple[str, ...], source: Path, kind: str) -> int:
