@@ -64,6 +64,19 @@ def test_an_audit_of_a_part_counts_what_is_there(fer_part: Export) -> None:
     assert audit.grey == 450
 
 
+def test_a_path_is_read_and_nothing_is_told(drawn: Drawn, tmp_path: Path) -> None:
+    root = drawn.write_folders(tmp_path)
+    audit = inspect(str(root))
+    assert len(audit.samples) == 28
+    with pytest.raises(DataError, match="no usable face in it"):
+        inspect(audit.samples.subset([]))
+    for path in root.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:400])
+    audit = inspect(root, skip_bad=True)
+    assert (len(audit.samples), len(audit.faults)) == (0, 28)
+    assert "left out: 28" in describe(audit)
+
+
 def test_planted_faults_are_found(drawn: Drawn, tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path)
     # an exact copy across splits under another label, a blank picture, and one that is damaged

@@ -150,6 +150,8 @@ def test_what_does_not_fit_together_is_refused(drawn: Drawn) -> None:
     assert Samples.from_arrays(drawn.images, drawn.targets * 1.0, "fer7").targets.tolist() == drawn.targets.tolist()
     with pytest.raises(DataError, match="two columns of one name: expected each name once, got 'age'"):
         Samples.from_arrays(drawn.images, drawn.targets, "fer7", columns={"Age": range(28), "age": range(28)})
+    with pytest.raises(DataError, match="nothing to join"):
+        Samples.concat([])
 
 
 @pytest.mark.parametrize("targets", [[2.0, 0.0, 1.0], np.array([2, 0, 1], np.uint8)])

@@ -56,6 +56,14 @@ def test_a_few_persons_are_shared_out(persons: int, least: int, most: int) -> No
         assert least <= (split.splits == "val").sum() <= most
 
 
+def test_a_path_is_read_and_nothing_is_told(drawn: Drawn, tmp_path: Path) -> None:
+    root = drawn.write_folders(tmp_path, splits=False)
+    divided = split_samples(str(root), 0.25)
+    assert divided.split_counts() == {"train": 21, "val": 7}
+    with pytest.raises(DataError, match="no usable face in it"):
+        split_samples(divided.subset([]))
+
+
 def test_groups_of_which_none_can_be_put_aside_are_told() -> None:
     targets = [0, 1] * 20
     with pytest.raises(DataError, match=r"no group could be put aside: expected more groups.*got 2 groups"):

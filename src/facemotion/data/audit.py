@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import numpy as np
 
 from facemotion.data.copies import join_groups, near_pairs, scan
 from facemotion.data.faults import Faults
+from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples, with_digests
 from facemotion.errors import UnknownNameError
 
@@ -64,14 +66,20 @@ class Audit:
         return {"total": len(self.samples)} | {name: getattr(self, name) for name in names} | {"copies": copies}
 
 
-def inspect(samples: Samples, *, skip_bad: bool = False, progress: Callable[[int, int], None] | None = None) -> Audit:
+def inspect(
+    source: Samples | str | os.PathLike[str],
+    *,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Audit:
     """Read every picture once and look for what costs a training.
 
+    source: samples, or what `read_data` makes some of.
     skip_bad: a picture that can't be read is a fault in the list, instead of a DataError.
     progress: is told how many pictures are read, and of how many.
     """
     faults = Faults(skip=skip_bad)
-    readable, thumbnails, blank = scan(samples, faults, progress)
+    readable, thumbnails, blank = scan(read_data(source, skip_bad=skip_bad), faults, progress)
     readable = with_digests(replace(readable, faults=(*readable.faults, *faults.found)), readable.digests)
     exact = readable.groups
     near = join_groups(exact, near_pairs(readable, thumbnails))

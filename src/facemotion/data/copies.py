@@ -105,7 +105,7 @@ def _hash_signs(small: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 63) of +1 and -1: the low frequencies of a picture (DCT), each above or below their median."""
     frequency, position = np.arange(8)[:, None], (np.arange(32) + 0.5) / 32
     basis = np.cos(np.pi * frequency * position).astype(np.float32)
-    low = (basis @ small @ basis.T).reshape(len(small), -1)[:, 1:]
+    low = (basis @ small @ basis.T).reshape(len(small), 64)[:, 1:]
     return np.where(low > np.median(low, axis=1, keepdims=True), np.float32(1), np.float32(-1))
 
 

@@ -223,6 +223,8 @@ class Samples:
 
         Beside shares of votes a label of another set is a share of 1.
         """
+        if not parts:
+            raise DataError("nothing to join", expected="one set or more", got="none")
         first = parts[0]
         for part in parts[1:]:
             if part.labels != first.labels:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facemotion.data.copies import copy_groups
+from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
 from facemotion.file_names import at_home, growing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def split_samples(
-    samples: Samples,
+    source: Samples | str | os.PathLike[str],
     share: float = 0.2,
     seed: int = 0,
     *,
@@ -33,9 +34,11 @@ def split_samples(
     these are the copies of a picture, near ones too. A column can be one as well: `groups=samples.columns["person"]`.
     Groups of your own may go a little beyond the share, where that is nearer to it than to stay below. A DataError
     where none of them can be put aside.
+    source: samples, or what `read_data` makes some of.
     """
     if not 0 < share < 1:
         raise ValueError(f"share: expected a number between 0 and 1, got {share!r}")
+    samples = read_data(source)
     given = copy_groups(samples) if groups is None else np.asarray(groups)
     if len(given) != len(samples):
         raise ValueError(f"groups: expected {len(samples)} of them, got {len(given)}")
