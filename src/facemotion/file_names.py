@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from facemotion.errors import FacemotionError
 
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
 _MOST_BYTES = 180
@@ -51,7 +52,7 @@ def short_name(name: str) -> str:
 def growing(path: Path) -> Iterator[Path]:
     """A place to write a file at: it gets its name once the block has ended well, and is gone otherwise."""
     # hidden and of this call alone, so that neither somebody's file nor what another thread writes is in its place
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    part = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         yield part
         part.replace(path)
@@ -68,6 +69,15 @@ def has_password(name: str) -> bool:
 def without_secrets(name: str) -> str:
     """An address as everybody may read it: no password, and nothing of what stands behind a ?, as keys do."""
     return _PASSWORD.sub(r"\1:***@", name).partition("?")[0] if "://" in name else name
+
+
+def working_folder() -> Path:
+    """The folder that relative names start from; a FacemotionError where it is there no more."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        what = "the folder that this runs in was deleted, so that no relative name leads anywhere: cd to another"
+        raise FacemotionError(what) from error
 
 
 def is_pattern(name: str | os.PathLike[str]) -> bool:

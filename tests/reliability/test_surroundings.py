@@ -72,6 +72,15 @@ def test_a_table_that_can_t_be_written_is_named(astronaut_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "facemotion: /dev/full can't be written: No space left on device\n")
 
 
+def test_a_folder_that_was_deleted_under_one_s_feet_is_told(astronaut_path: Path, tmp_path: Path) -> None:
+    gone = f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir {tmp_path}/gone; "
+    told = "the folder that this runs in was deleted, so that no relative name leads anywhere: cd to another\n"
+    done = bash(f"{gone} $RUN predict {astronaut_path}")
+    assert (done.returncode, done.stderr) == (0, told)
+    done = bash(f"{gone} $RUN predict {astronaut_path} --csv faces.csv")
+    assert (done.returncode, done.stderr.startswith(told)) == (1, True)
+
+
 def test_nothing_is_kept_about_the_user(astronaut_path: Path, tmp_path: Path) -> None:
     """onnxruntime gives each user a number and sends figures home, unless it is told not to."""
     done = bash(f"$RUN predict {astronaut_path}", HOME=str(tmp_path / "home"))

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from scale_files import BROKEN, PICTURES, colour, files, local, rows, sources
 
-from facemotion import DataError, UnknownNameError
+from facemotion import DataError, FacemotionError, UnknownNameError
 from facemotion.cli.main import _run
 from facemotion.devices import cpu_threads
 from facemotion.opencv import cv2
@@ -218,6 +218,18 @@ def test_a_home_is_spelt_out(faces: Path, weights: Path, tmp_path: Path, monkeyp
     for out, source in (("listed", "list.txt"), ("named", names)):
         local(source, Path(out), weights)
         assert set(sources(Path(out), "faces")) == set(sources(tmp_path / "home" / "results", "faces"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there no folder can be deleted while one is in it")
+def test_a_folder_that_was_deleted_under_one_s_feet_is_told(
+    faces: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FacemotionError, match="the folder that this runs in was deleted"):
+        local(faces, tmp_path / "out", weights)
+    assert not (tmp_path / "out").exists()
 
 
 def test_results_go_to_an_address_too(undisturbed: Path, faces: Path, weights: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import click
 
 from facemotion.cli.streams import fall_silent, make_streams_safe, shown_lines, tell_fault
 from facemotion.errors import FacemotionError
+from facemotion.file_names import working_folder
 from facemotion.version import __version__
 
 # where each command lives, and its line in the help, which is shown without importing it
@@ -79,6 +80,10 @@ def cli(verbose: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter())
     logging.basicConfig(level=level, handlers=[handler])
+    try:
+        working_folder()
+    except FacemotionError as error:  # what needs no folder goes on; torch ends the process without a word of it
+        logging.getLogger(__name__).warning("%s", error)
 
 
 class _Formatter(logging.Formatter):

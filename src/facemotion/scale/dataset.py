@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal
 from facemotion.detectors.detector import FaceDetector, automatic
 from facemotion.devices import resolve_device
 from facemotion.errors import DataError
-from facemotion.file_names import at_home
+from facemotion.file_names import at_home, working_folder
 from facemotion.scale.arrow import pyarrow
 from facemotion.scale.engines import run_here, run_on_ray
 from facemotion.scale.job import Format, Job, Layout, check_identity, fingerprint
@@ -128,6 +128,7 @@ def _job(
     threads: int | None,
 ) -> Job:
     """The settings, checked before any work begins, and free of what only this process knows."""
+    folder = str(working_folder())
     found = resolve(weights)
     config = read_config(found.folder, (found.pins or {}).get(CONFIG))
     detector = automatic() if detector == "auto" else detector
@@ -147,7 +148,7 @@ def _job(
         form,
         retries,
         threads,
-        str(Path.cwd()),
+        folder,
     )
 
 
