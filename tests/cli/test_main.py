@@ -33,6 +33,16 @@ def test_the_version() -> None:
     assert run("--version").stdout == f"facemotion {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", "a.jpg", "--csv", "-"], ["predict", "a.jpg", "--crops", "-"], ["export", "fast-7class", "-"]],
+)
+def test_a_dash_is_no_file(arguments: list[str], tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert "nothing of this goes to stdout: name a place, or ./- where it is called so" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["nonesuch"], ["--nonesuch"], ["doctor", "extra"], ["predict", ""]])
 def test_wrong_usage_is_exit_2_on_stderr(arguments: list[str]) -> None:
     done = run(*arguments)
