@@ -86,6 +86,26 @@ def test_a_matplotlib_that_can_not_be_loaded_costs_the_curves_alone(
     assert not (folder / "curves.png").exists()
 
 
+def test_a_table_that_is_open_elsewhere_does_not_end_a_training(
+    recipe: Recipe, out: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Windows treats what Excel has open; a disk that is full is another thing."""
+    replace = Path.replace
+
+    def locked(self: Path, target: Path) -> Path:
+        if target.name in ("history.csv", "curves.png"):
+            raise PermissionError(13, "The process cannot access the file", str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", locked)
+    Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))
+    assert "history.csv can't be replaced: close it where it is open" in caplog.text
+    assert not list(out.glob("history.csv*"))
+    monkeypatch.undo()
+    assert len(Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))) == recipe.epochs
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + recipe.epochs
+
+
 def test_a_disk_that_is_full_costs_tensorboard_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "tensorboard").write_text("in the way")
     writer = TensorBoard(tmp_path / "tensorboard")

@@ -95,13 +95,13 @@ def replace_folder(folder: Path, write: Callable[[Path], object]) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         write(fresh)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
     except (OSError, WeightsError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise not_written(folder, error) from error
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

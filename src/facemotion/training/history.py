@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from facemotion.errors import TrainingError
 from facemotion.evaluation.plots import as_png, confusion_plot, new_figure, plots_are_possible
 from facemotion.recipes.tables import Stop
 from facemotion.training.checkpoint import write_whole
@@ -87,9 +88,20 @@ class History:
         writer = csv.DictWriter(text, [each.name for each in fields(Epoch)], lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: _short(value) for key, value in asdict(row).items()} for row in self.epochs)
-        write_whole(folder / "history.csv", text.getvalue().encode())
+        _write_for_people(folder / "history.csv", text.getvalue().encode())
         if plots_are_possible():
-            write_whole(folder / "curves.png", _curves(self.epochs, self.best_epoch))
+            _write_for_people(folder / "curves.png", _curves(self.epochs, self.best_epoch))
+
+
+def _write_for_people(path: Path, data: bytes) -> None:
+    """On Windows what a program has open can't be replaced, as a table in Excel: no reason to end a training."""
+    try:
+        write_whole(path, data)
+    except TrainingError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        again = "it is written after the next epoch, or when the same command is run again"
+        logger.warning("%s can't be replaced: close it where it is open; %s", path, again)
 
 
 def _short(value: float) -> str:
