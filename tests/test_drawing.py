@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemotion import Box, Face, FaceEmotion, LabelSet
+from facemotion import Box, Face, FaceEmotion, LabelSet, drawing
 from facemotion.drawing import _Panel, _text, caption, draw, label_colour, mirror
 
 LABELS = LabelSet.named("ferplus8")
@@ -113,7 +113,7 @@ def test_the_panels_of_two_people_side_by_side_hide_neither_face_nor_panel(astro
     assert not both[62:177, 18:109].any()
     assert not both[62:177, 148:239].any()
     assert both.sum() == pytest.approx(2 * single, rel=0.01)
-    # without room above or below them they would hide the faces
+    # without room above or below them they would hide the faces, in small text, too
     assert not panels(pair[:180], faces).any()
 
 
@@ -125,16 +125,49 @@ def test_the_panel_of_a_portrait_that_fills_the_picture_leaves_the_eyes(astronau
         assert not panel[:160].any()
 
 
-def test_panels_never_hide_each_other(astronaut: np.ndarray) -> None:
-    single = panels(astronaut, [emotion("happy", (178, 62, 268, 176))]).sum()
+def spied_panels(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int, int]]:
+    """The places of all panels that are drawn from now on."""
+    places = []
+    draw_panel = drawing._draw_panel
+
+    def spy(canvas: np.ndarray, panel: drawing._Panel, place: tuple[int, int, int, int]) -> None:
+        places.append(place)
+        draw_panel(canvas, panel, place)
+
+    monkeypatch.setattr(drawing, "_draw_panel", spy)
+    return places
+
+
+def test_panels_never_hide_each_other(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = spied_panels(monkeypatch)
     random = np.random.default_rng(0)
-    counts = []
     for _ in range(20):
+        drawn.clear()
         faces = [emotion("happy", (x, y, x + 40, y + 50)) for x, y in random.integers(0, 460, (12, 2))]
-        count = panels(astronaut, faces).sum() / single
-        assert count == pytest.approx(round(count), abs=0.02 * len(faces))
-        counts.append(round(count))
-    assert max(counts) > 1
+        draw(astronaut, faces, bars=True)
+        assert len(drawn) > 3
+        covered = np.zeros(astronaut.shape[:2], int)
+        for x1, y1, x2, y2 in drawn:
+            covered[y1:y2, x1:x2] += 1
+        # each leaves the others all but their rims
+        assert (covered > 1).sum() <= 0.02 * len(drawn) * (covered > 0).sum()
+
+
+def test_in_a_crowd_the_text_of_a_panel_is_as_small_as_it_has_to_be(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = spied_panels(monkeypatch)
+    wide = np.tile(astronaut, (1, 3, 1))
+    row = [emotion("happy", (x, 200, x + 70, 290)) for x in range(40, 1500, 240)]
+    draw(wide, row[:1], bars=True)
+    [(x1, y1, x2, y2)] = drawn
+    draw(wide, row, bars=True)
+    assert len(drawn) == 1 + len(row)
+    wide_crowd = [emotion("happy", (x, y, x + 70, y + 90)) for x in range(20, 1500, 150) for y in (40, 250)]
+    drawn.clear()
+    draw(wide, wide_crowd, bars=True)
+    assert len(drawn) >= 0.7 * len(wide_crowd)
+    assert all(right - left <= x2 - x1 and low - high <= y2 - y1 for left, high, right, low in drawn)
 
 
 def test_no_panel_stands_beside_somebody_else_s_face(astronaut: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -43,6 +43,8 @@ _LIGHT: Colour = (245, 245, 245)
 _SMALLEST_TEXT = 7
 # a panel that hides more is left out: a whole face is 2, since its upper half counts twice
 _MOST_HIDDEN = 1.5
+# one in smaller text than usual is for faces with little room, and may hide no more than a corner of a face
+_MOST_HIDDEN_BY_SMALL_TEXT = 0.2
 # the share of a panel that another may cover: its rim is empty
 _RIM = 0.02
 
@@ -50,8 +52,8 @@ _RIM = 0.02
 def draw(image: Pixels, faces: Sequence[Face | FaceEmotion], *, bars: bool = False) -> Pixels:
     """A copy of an RGB or grey image, in RGB, with a box, the label and the score of every face.
 
-    bars: also a panel with the scores of all labels beside every face, or where it hides the least of the faces; none
-    where it would hide another panel or most of a face, or be nearer to somebody else's.
+    bars: also a panel with the scores of all labels beside every face, or where it hides the least of the faces, in
+    small text among many; none where it would hide another panel or most of a face, or be nearer to somebody else's.
     """
     canvas = read_image(image).copy()
     # small faces last, so that a large one does not cover them
@@ -160,28 +162,32 @@ def _draw_panels(canvas: Pixels, faces: Sequence[Face | FaceEmotion], tags: list
     upper_halves = [(x1, y1, x2, (y1 + y2) // 2) for x1, y1, x2, y2 in boxes]
     seen, panels = np.array([*boxes, *upper_halves, *tags]), np.empty((0, 4), int)
     for index, face in enumerate(faces):
-        panel = _fitting_panel(canvas, face.scores) if isinstance(face, FaceEmotion) else None
-        if panel is None:
-            continue
-        hidden = {
-            place: _hidden(seen, place)
-            for place in _places(canvas, panel, _inside(canvas, face))
-            # a panel that is nearer to another face would pass for that one's
-            if _hidden(panels, place) <= _RIM and (gaps := _gaps(boxes, place))[index] == gaps.min()
-        }
-        place = min(hidden, key=hidden.__getitem__, default=None)
-        if place is not None and hidden[place] <= _MOST_HIDDEN:
-            _draw_panel(canvas, panel, place)
-            panels = np.append(panels, [place], axis=0)
+        most_hidden = _MOST_HIDDEN
+        for panel in _fitting_panels(canvas, face):
+            hidden = {
+                place: _hidden(seen, place)
+                for place in _places(canvas, panel, _inside(canvas, face))
+                # a panel that is nearer to another face would pass for that one's
+                if _hidden(panels, place) <= _RIM and (gaps := _gaps(boxes, place))[index] == gaps.min()
+            }
+            place = min(hidden, key=hidden.__getitem__, default=None)
+            if place is not None and hidden[place] <= most_hidden:
+                _draw_panel(canvas, panel, place)
+                panels = np.append(panels, [place], axis=0)
+                break
+            most_hidden = _MOST_HIDDEN_BY_SMALL_TEXT
 
 
-def _fitting_panel(canvas: Pixels, scores: dict[str, float]) -> _Panel | None:
-    """The panel in the largest text that fits into the picture; None where none does."""
-    for size in range(_text_size(canvas), _SMALLEST_TEXT - 1, -1):
-        panel = _Panel.of(scores, size)
+def _fitting_panels(canvas: Pixels, face: Face | FaceEmotion) -> Iterator[_Panel]:
+    """The panel of a face in each size of text in which it fits into the picture, the largest first."""
+    if not isinstance(face, FaceEmotion):
+        return
+    size = _text_size(canvas)
+    while size >= _SMALLEST_TEXT:
+        panel = _Panel.of(face.scores, size)
         if panel.height <= canvas.shape[0] and panel.width <= canvas.shape[1]:
-            return panel
-    return None
+            yield panel
+        size -= max(1, size // 5)
 
 
 def _places(canvas: Pixels, panel: _Panel, box: _Place) -> list[_Place]:
@@ -251,7 +257,7 @@ def _fitting(text: str, width: int, height: int, size: int) -> Pixels | None:
     return None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _text(text: str, size: int) -> Pixels:
     """How much of each pixel the text covers, 0 to 255. Pillow's font is clearer than OpenCV's when small."""
     text = writable(text)
