@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facemotion.file_names import has_password, without_secrets
+from facemotion.file_names import has_password, safe_name, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,14 @@ from facemotion.file_names import has_password, without_secrets
 def test_a_password_is_not_told(name: str, told: str) -> None:
     assert has_password(name)
     assert without_secrets(name) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("CON", "CON_"), ("aux.old", "aux_.old"), ("com1", "com1_"), ("con man", "con man"), ("../x", "_x"), ("", "_")],
+)
+def test_a_name_is_safe_on_every_system(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
 
 
 @pytest.mark.parametrize(

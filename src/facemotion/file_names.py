@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,13 +16,26 @@ from facemotion.errors import FacemotionError
 # of the 255 bytes that most file systems give a name: a number, a label and a suffix come behind it
 _MOST_BYTES = 180
 _SIGNS = "*?["
+# what no file can be called on Windows, whatever comes behind a dot
+_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
 # scheme://user:password@host
 _PASSWORD = re.compile(r"(?<=://)([^/?#:@]*):[^/?#]*@")
 
 
 def safe_name(name: str) -> str:
-    """A split or label as the name of a file or folder that can't lie anywhere else."""
-    return re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
+    """A split or label as the name of a file or folder that can't lie anywhere else, on any system."""
+    safe = re.sub(r"[^\w .+-]", "_", name).strip(". ") or "_"
+    return re.sub(_DEVICE, r"\1_", safe)
+
+
+def shared_name(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two names that are one as the name of a file or folder, also where those don't tell A from a."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(safe_name(name).casefold(), name)
+        if other != name:
+            return other, name
+    return None
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:

@@ -32,6 +32,19 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def test_labels_that_would_share_a_sheet_have_one_each(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    (tmp_path / "faces.csv").write_text(
+        "path,label\n" + "".join(f"{at}.png,{'a_b' if at % 2 else 'a/b'}\n" for at in range(4))
+    )
+    for at in range(4):
+        Image.fromarray(random.integers(0, 256, (40, 40), np.uint8)).save(tmp_path / f"{at}.png")
+    done = run("inspect", tmp_path / "faces.csv", "--labels", "a/b,a_b", "--out", tmp_path / "audit")
+    assert done.returncode == 0, done.stderr
+    sheets = [path.name for path in sorted((tmp_path / "audit").glob("sheet-*"))]
+    assert sheets == ["sheet-0-a_b.png", "sheet-1-a_b.png"]
+
+
 def test_inspect_says_what_is_there_in_text_json_and_pictures(folders: Path, tmp_path: Path) -> None:
     done = run("inspect", folders, "--out", tmp_path / "audit")
     assert done.returncode == 0, done.stderr

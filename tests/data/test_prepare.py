@@ -206,10 +206,28 @@ def test_a_choice_that_there_is_not(drawn: Drawn, tmp_path: Path, word: dict, me
     assert not (tmp_path / "out").exists()
 
 
-def test_labels_that_would_share_a_folder_are_refused(tmp_path: Path) -> None:
-    faces = Samples.from_arrays(np.zeros((2, 48, 48), np.uint8), [0, 1], ["yes?", "yes!"])
+@pytest.mark.parametrize("labels", [("yes?", "yes!"), ("a/b", "A_b")])
+def test_labels_that_would_share_a_folder_are_refused(tmp_path: Path, labels: tuple[str, str]) -> None:
+    """Also where the file system does not tell A from a."""
+    faces = Samples.from_arrays(np.zeros((2, 48, 48), np.uint8), [0, 1], labels)
     with pytest.raises(DataError, match="two labels would share a folder"):
         prepare(faces, tmp_path / "out")
+
+
+@pytest.mark.parametrize("layout", ["folders", "npy"])
+def test_splits_that_would_become_one_are_refused(drawn: Drawn, tmp_path: Path, layout: str) -> None:
+    faces = Samples.from_arrays(drawn.images, drawn.targets, "fer7", splits=["fold/1", "fold_1"] * 14)
+    with pytest.raises(DataError, match=r"two splits would share a folder or file: .* got 'fold/1' and 'fold_1'"):
+        prepare(faces, tmp_path / "out", layout=layout)
+    prepare(faces, tmp_path / "packed", layout="pack")
+    assert read_data(tmp_path / "packed").split_counts() == faces.split_counts()
+
+
+def test_a_label_that_is_a_device_on_windows_has_a_folder_all_the_same(tmp_path: Path) -> None:
+    faces = Samples.from_arrays(np.zeros((2, 48, 48), np.uint8), [0, 1], ["pro", "con"])
+    prepare(faces, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["con_", "prepare.jsonl", "pro"]
+    assert read_data(tmp_path / "out", labels=["pro", "con"]).counts() == {"pro": 1, "con": 1}
 
 
 def test_nothing_is_written_outside_the_folder(drawn: Drawn, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown_lines
 from facemotion.errors import DataError, FacemotionError
-from facemotion.file_names import safe_name
+from facemotion.file_names import safe_name, shared_name
 
 if TYPE_CHECKING:
     from facemotion.data.prepare import Photos, Preparation
@@ -103,10 +103,12 @@ def _draw(samples: Samples, counts: dict[str, dict[str, int]], out: Path) -> Non
     from facemotion.images import write_png
 
     write_png(out / _CHART, bar_chart(counts))
+    numbered = shared_name(samples.labels) is not None
     for index, label in enumerate(samples.labels):
         part = samples.subset(samples.targets == index)
         if len(part):
-            write_png(out / f"sheet-{safe_name(label)}.png", contact_sheet(part, label))
+            name = f"{index}-{safe_name(label)}" if numbered else safe_name(label)
+            write_png(out / f"sheet-{name}.png", contact_sheet(part, label))
 
 
 @data.command(

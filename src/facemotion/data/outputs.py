@@ -17,7 +17,7 @@ from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import SPLIT_ALIASES, Samples
 from facemotion.errors import DataError
-from facemotion.file_names import growing, safe_name, short_name
+from facemotion.file_names import growing, safe_name, shared_name, short_name
 from facemotion.images import write_png
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
@@ -33,13 +33,10 @@ _UNFINISHED = ".unfinished"
 class FolderOutput:
     """Faces as PNGs: <split>/<class>/<name>.png, without the level that there is nothing for."""
 
-    def __init__(self, out: Path, labels: LabelSet | None) -> None:
+    def __init__(self, out: Path, labels: LabelSet | None, splits: Iterable[str]) -> None:
         self.out, self.labels = out, labels
-        folders = [safe_name(label) for label in labels or ()]
-        if len(set(folders)) < len(folders):
-            raise DataError(
-                "two labels would share a folder", str(out), "labels that differ in letters or digits", str(folders)
-            )
+        _refuse_shared_names("labels", labels or (), out)
+        _refuse_shared_names("splits", splits, out)
 
     def write(self, item: str, split: str, label: int | None, faces: Pixels) -> None:
         folder = self.out / safe_name(split) if split else self.out
@@ -72,6 +69,8 @@ class ArrayOutput:
         known = {usual for usual, *others in SPLIT_ALIASES if {each.lower() for each in splits} & {usual, *others}}
         # beside validation or test faces those without a split are the training part, which a name has to tell here
         self._unmarked = "train" if known and "train" not in known else "all"
+        if layout == "npy":
+            _refuse_shared_names("splits", splits, out)
         self._begun: set[str] = set()
         self._rows: dict[str, int] = {}
         for entry in done:
@@ -156,6 +155,12 @@ class ArrayOutput:
             self.label_rule,
         )
         write_pack(path, images, samples, [row.item for row in rows])
+
+
+def _refuse_shared_names(kind: str, names: Iterable[str], out: Path) -> None:
+    if shared := shared_name(names):
+        wanted = f"{kind} that differ in letters or digits"
+        raise DataError(f"two {kind} would share a folder or file", str(out), wanted, " and ".join(map(repr, shared)))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -129,10 +129,13 @@ def prepare(
     journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
     try:
         done = [entry for entry in journal.entries.values() if entry.status != "unreadable"]
-        output: Output = FolderOutput(folder, source.labels)
-        if layout != "folders" and source.labels is not None:
+        splits = list(dict.fromkeys(map(str, source.splits)))
+        output: Output
+        if layout == "folders" or source.labels is None:
+            output = FolderOutput(folder, source.labels, splits)
+        else:
             rule = source.label_rule if isinstance(source, Samples) else None
-            output = ArrayOutput(folder, layout, source.labels, rule, spec, set(source.splits), done)
+            output = ArrayOutput(folder, layout, source.labels, rule, spec, splits, done)
         count = len(source.paths) if isinstance(source, Photos) else len(source)
         if journal.entries:
             # all of them before anything is written: going on with other splits would put copies on both sides
