@@ -32,6 +32,13 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def test_an_audit_becomes_no_class(folders: Path) -> None:
+    done = run("inspect", folders, "--out", folders / "audit")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "lies in the class folders" in done.stderr
+    assert not (folders / "audit").exists()
+
+
 def test_labels_that_would_share_a_sheet_have_one_each(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     (tmp_path / "faces.csv").write_text(

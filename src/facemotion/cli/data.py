@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facemotion.cli.labelled import label_set
+from facemotion.cli.labelled import label_set, refuse_within
 from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.progress import Progress
 from facemotion.cli.streams import shown_lines
@@ -73,6 +73,7 @@ def inspect(source: Path, as_json: bool, out: Path | None, skip_bad: bool, **rea
     from facemotion.data.audit_text import describe
 
     if out is not None:
+        refuse_within(out, source)
         _refuse_to_replace(out)
     samples = _read(source, skip_bad, **reading)
     with Progress() as progress:
