@@ -54,6 +54,14 @@ def test_labels_of_photos_are_named_as_those_of_faces_are(photos: Path) -> None:
         assert [found.labels[target] for target in found.targets] == ["happy", "happy", "sad", "sad", "sad"]
 
 
+def test_another_detector_does_not_go_on_with_what_the_first_one_found(photos: Path, tmp_path: Path) -> None:
+    source = find_photos(photos)
+    prepare(source, tmp_path / "out", detect=detect_bright_squares, detector="bright")
+    with pytest.raises(DataError, match=r"begun with other settings.* expected detector bright, got .* haar"):
+        prepare(source, tmp_path / "out", detect=lambda _: [], detector="haar")
+    assert prepare(source, tmp_path / "out", detect=detect_bright_squares, detector="bright").done_before == 4
+
+
 @pytest.mark.parametrize(("several", "count"), [("largest", 3), ("all", 4), ("skip", 2)])
 def test_photos_become_the_faces_in_them(photos: Path, tmp_path: Path, several: str, count: int) -> None:
     done = prepare(find_photos(photos), tmp_path / "out", detect=detect_bright_squares, several=several)

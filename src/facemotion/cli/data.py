@@ -20,6 +20,7 @@ from facemotion.file_names import safe_name, shared_name
 if TYPE_CHECKING:
     from facemotion.data.prepare import Photos, Preparation
     from facemotion.data.samples import Samples
+    from facemotion.detectors.detector import FaceDetector
     from facemotion.results import Pixels
 
 _FORMATS = click.Choice(["folders", "fer2013", "csv", "npy", "pack"])
@@ -175,13 +176,16 @@ def prepare(
     from facemotion.inputs import InputSpec
 
     found: Samples | Photos
+    finder: FaceDetector | None = None
     if detector is None:
         samples = _read(source, skip_bad, **reading)
         found = samples if val_share is None else _divide(samples, val_share, seed)
     elif val_share is not None:
         raise click.UsageError("--val-share splits faces, not photos: prepare them first, then prepare the result")
     else:
-        found = _photos(source, skip_bad, **reading)
+        from facemotion.detectors.detector import FaceDetector
+
+        found, finder = _photos(source, skip_bad, **reading), FaceDetector(detector)
     faults = [str(fault) for fault in found.faults]
     channels = 1 if colour == "grey" else 3
     spec = InputSpec(size, colour, margin, align, (0.5,) * channels, (0.5,) * channels)
@@ -191,7 +195,8 @@ def prepare(
             out,
             layout=layout,
             spec=spec,
-            detect=_detector(detector),
+            detect=None if finder is None else finder.detect,
+            detector=None if finder is None else finder.name,
             read_clip=_frames,
             several=several,
             every=every,
@@ -249,14 +254,6 @@ def _photos(
     if split is not None or label_rule is not None:
         raise click.UsageError("--split and --label-rule are for data sets, not for folders of photos")
     return find_photos(source, labels=None if labels is None else label_set(labels), skip_bad=skip_bad)
-
-
-def _detector(name: str | None) -> Any:
-    if name is None:
-        return None
-    from facemotion.detectors.detector import FaceDetector
-
-    return FaceDetector(name).detect
 
 
 def _frames(path: Path) -> Iterator[tuple[float, Pixels]]:

@@ -100,6 +100,7 @@ def prepare(
     layout: Layout = "folders",
     spec: InputSpec | None = None,
     detect: Detect | None = None,
+    detector: str | None = None,
     read_clip: ReadClip | None = None,
     several: Several = "largest",
     every: float = 1.0,
@@ -110,7 +111,8 @@ def prepare(
     source: samples, which are faces already unless `detect` is given; or photos and clips to find faces in.
     layout: "folders" (<split>/<class>/*.png), "npy" (X_<split>.npy, y_<split>.npy) or "pack" (one file).
     spec: size and colour of the faces, and with a detector margin and alignment; 48 pixels in grey unless given.
-    detect: finds the faces of an RGB picture. several: which of several faces is kept: the largest, all or none.
+    detect: finds the faces of an RGB picture. detector: what that is called; nothing goes on with another one.
+    several: which of several faces is kept: the largest, all or none.
     read_clip: gives the frames of a clip with their times. every: seconds between those that are looked at.
     progress: is told how many pictures are done, and of how many.
     """
@@ -126,7 +128,8 @@ def prepare(
         _tell_what_is_lost(source, layout)
     folder = at_home(out)
     _refuse_to_mix(Path(source.source), folder)
-    journal = Journal(folder / JOURNAL, _settings(source, layout, spec, detect is not None, several, every))
+    found_by = None if detect is None else detector or "one without a name"
+    journal = Journal(folder / JOURNAL, _settings(source, layout, spec, found_by, several, every))
     try:
         done = [entry for entry in journal.entries.values() if entry.status != "unreadable"]
         splits = list(dict.fromkeys(map(str, source.splits)))
@@ -253,15 +256,15 @@ def _process(item: _Item, spec: InputSpec, detect: Detect | None, several: Sever
 
 
 def _settings(
-    source: Samples | Photos, layout: Layout, spec: InputSpec, detects: bool, several: Several, every: float
+    source: Samples | Photos, layout: Layout, spec: InputSpec, detector: str | None, several: Several, every: float
 ) -> dict[str, Any]:
     """What has to be the same for a work to go on."""
-    settings: dict[str, Any] = {"layout": layout, "size": spec.size, "colour": spec.colour, "detector": detects}
+    settings: dict[str, Any] = {"layout": layout, "size": spec.size, "colour": spec.colour, "detector": detector}
     settings["source"] = str(Path(source.source).resolve())
     settings["labels"] = None if source.labels is None else list(source.labels)
     if isinstance(source, Samples):
         settings["label_rule"] = source.label_rule
-    if detects:
+    if detector is not None:
         settings |= {"margin": spec.margin, "align": spec.align, "several": several, "every": every}
     return settings
 
