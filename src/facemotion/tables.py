@@ -15,6 +15,8 @@ Value: TypeAlias = "str | int | float | None"
 _FACE = ("label", "score", "x1", "y1", "x2", "y2")
 _PICTURE = ("source", "face", *_FACE, "detection_score")
 _VIDEO = ("frame", "time", "track_id", *_FACE)
+# what a file of each begins with, whatever its labels
+BEGINNINGS = tuple(",".join(columns[:3]).encode() for columns in (_PICTURE, _VIDEO))
 _TAKEN = frozenset((*_PICTURE, *_VIDEO))
 # a hundredth of a pixel is more than a detector knows; all else has six decimals
 _DECIMALS = dict.fromkeys(("x1", "y1", "x2", "y2"), 2)

@@ -525,9 +525,22 @@ def test_what_is_no_older_crop_of_a_picture_stays_beside_its_crops(
 
 def test_without_a_picture_an_older_table_stays(photos: Path, weights: Path, capsys: Captured) -> None:
     table = photos / "faces.csv"
-    table.write_text("an earlier one\n")
+    table.write_text("source,face,label\nan earlier one\n")
     assert run(photos / "notes.txt", "--weights", weights, "--csv", table) == 1
-    assert table.read_text() == "an earlier one\n"
+    assert table.read_text() == "source,face,label\nan earlier one\n"
+
+
+def test_a_file_that_is_no_table_of_ours_is_not_written_over(photos: Path, weights: Path, capsys: Captured) -> None:
+    table = photos / "labels.csv"
+    table.write_text("path,label\na.jpg,happy\n")
+    assert run(photos / "a.jpg", "--weights", weights, "--csv", table) == 1
+    assert table.read_text() == "path,label\na.jpg,happy\n"
+    assert "would write over" in capsys.readouterr().err
+    # a file that a program made for it, and earlier tables of whatever labels
+    for earlier in ("", "source,face,label,score,other\n", "frame,time,track_id,label\n"):
+        table.write_text(earlier)
+        assert run(photos / "a.jpg", "--weights", weights, "--csv", table) == 0
+        assert len(table.read_text().splitlines()) > 1
 
 
 @pytest.mark.parametrize("given", ["*", "**/*.*", "as a shell expands *"])

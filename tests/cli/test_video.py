@@ -188,9 +188,9 @@ def test_a_clip_without_a_frame_replaces_no_table(
     write_clip(hollow, astronaut, [across(30, 0, 90)], SECONDS, code="MJPG")
     whole = hollow.read_bytes()
     hollow.write_bytes(whole[: whole.index(b"movi") + 4])  # the header, which promises frames, and none of them
-    table.write_text("an earlier clip's\n")
+    table.write_text("frame,time,track_id\nan earlier clip's\n")
     assert run(hollow, "--weights", weights, "--csv", table, "--annotate", tmp_path / "out.mp4") == 1
-    assert table.read_text() == "an earlier clip's\n"
+    assert table.read_text() == "frame,time,track_id\nan earlier clip's\n"
     assert not (tmp_path / "out.mp4").exists()
     assert f"facemotion: {hollow}: there is no frame in it that can be read" in capsys.readouterr().err
 

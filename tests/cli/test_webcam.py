@@ -80,9 +80,9 @@ def test_a_frame_in_half_an_hour_is_recorded(weights: Path, astronaut_path: Path
 
 
 def test_without_a_camera_one_line_says_which_were_tried(weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("an earlier one\n")
+    (tmp_path / "a.csv").write_text("frame,time,track_id\nan earlier one\n")
     done = webcam("--weights", weights, "--source", "77", "--headless", "--csv", tmp_path / "a.csv")
-    assert (tmp_path / "a.csv").read_text() == "an earlier one\n"
+    assert (tmp_path / "a.csv").read_text() == "frame,time,track_id\nan earlier one\n"
     assert done.returncode == 1
     assert done.stdout == ""
     [line] = done.stderr.splitlines()

@@ -53,7 +53,7 @@ def write_faces(folder: Path, classes: tuple[str, ...], count: int, *, alike: bo
         rows.append(
             [f"{folder.name}/{label}/{number}.png", label, ("young", "old")[number % 3 > 0], ("a", "b")[number % 2]]
         )
-    with folder.with_suffix(".csv").open("w", newline="") as table:
+    with folder.with_name("labels.csv").open("w", newline="") as table:
         csv.writer(table).writerows([["path", "label", "age", "site"], *rows])
 
 

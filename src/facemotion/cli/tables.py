@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from facemotion.errors import FacemotionError
+from facemotion.tables import BEGINNINGS
 
 if TYPE_CHECKING:
     from facemotion.results import FaceEmotion, Pixels
@@ -19,11 +20,15 @@ class Table:
     """A CSV file that grows row by row, each on the disk at once; a context manager.
 
     It is opened for the first row: where none comes, no camera or no picture that can be read, an older table stays.
+    A file that is none of these tables is somebody's, and an error.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, columns
         self._file: TextIO | None = None
+        if path.is_file() and not _may_be_ours(path):
+            what = "which is no table of an earlier run"
+            raise FacemotionError(f"--csv would write over {path}, {what}; name another place")
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +52,13 @@ class Table:
             yield
         except OSError as error:  # a folder that can't be had, a full disk
             raise FacemotionError(f"{self._path} can't be written: {error.strerror or error}") from error
+
+
+def _may_be_ours(path: Path) -> bool:
+    """Whether a file begins as one of these tables, of any labels, or is empty."""
+    with path.open("rb") as file:
+        begin = file.read(max(map(len, BEGINNINGS)))
+    return not begin or begin.startswith(BEGINNINGS)
 
 
 def picture_json(source: str, image: Pixels, faces: Sequence[FaceEmotion]) -> str:
