@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -33,6 +34,24 @@ def test_the_recipe_that_the_folder_keeps_goes_on_with_its_training_and_so_does_
     # what is told is what was changed, and not what the folder decided for itself
     with pytest.raises(TrainingError, match=r"another training \(epochs: 1 there, 2 here\)"):
         Trainer(kept, out=out, epochs=2).fit(train, val)
+
+
+@pytest.mark.parametrize("resume", ["auto", "never"])
+def test_two_at_once_do_not_share_a_folder(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, resume: Literal["auto", "never"]
+) -> None:
+    refused = []
+
+    def another(now: Progress) -> None:
+        if not refused:
+            with pytest.raises(TrainingError, match="another training is at work in it: wait for its end") as error:
+                Trainer(recipe, out=out, epochs=1).fit(train, val, resume)
+            refused.append(error.value)
+
+    Trainer(recipe, out=out, epochs=1).fit(train, val, progress=another)
+    assert refused
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert len(Trainer(recipe, out=out, epochs=1).fit(train, val)) == 1
 
 
 def test_one_s_own_recipe_in_the_folder_is_not_written_over(

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from facemotion.claims import claim
 from facemotion.data.arrays import LABELS
-from facemotion.data.claims import claim
 from facemotion.data.pack import PACK
 from facemotion.errors import DataError
 

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
+from facemotion.claims import claim
 from facemotion.errors import TrainingError, WeightsError
 
 logger = logging.getLogger(__name__)
@@ -56,10 +57,21 @@ def not_written(path: Path, error: Exception) -> TrainingError:
     return TrainingError(f"{path} can't be written ({why}): {_REMEDY}")
 
 
-def begin(folder: Path) -> None:
-    """Make a training folder and leave a mark in it, before anything else is written there."""
+def begin(folder: Path) -> IO[bytes]:
+    """Make a training folder and leave a mark in it, before anything else is written there.
+
+    Until the mark that is given is closed another training in the folder is a TrainingError.
+    """
     make_folder(folder / _FOLDER)
-    write_whole(folder / _FOLDER / _MARK, b"")
+    path = folder / _FOLDER / _MARK
+    try:
+        mark = path.open("a+b")
+    except OSError as error:
+        raise not_written(path, error) from error
+    if claim(mark):
+        return mark
+    mark.close()
+    raise TrainingError(f"{folder}: another training is at work in it: wait for its end, or choose another --out")
 
 
 def has_begun(folder: Path) -> bool:
@@ -121,6 +133,8 @@ def move_aside(folder: Path) -> None:
     """Rename a folder with an earlier training in it; whatever else a folder holds is not ours to move."""
     if not any((folder / name).exists() for name in (_FOLDER, *WRITTEN)):
         return
+    if has_begun(folder):  # one that is at work there would write on into what comes after it
+        begin(folder).close()
     number = 1
     while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
         number += 1

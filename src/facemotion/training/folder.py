@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from facemotion.classifier import save_network
 from facemotion.training.checkpoint import begin, replace_folder, save_checkpoint, write_whole
@@ -31,6 +31,7 @@ class TrainingFolder:
 
     def __init__(self, path: Path, history: History, labels: LabelSet, *, writes: bool) -> None:
         self._path, self._history, self._labels, self._writes = path, history, labels, writes
+        self._mark: IO[bytes] | None = None
         self._board: TensorBoard | None = None
         # since all was written for the last time: the best network with what is told of it, and the last confusion
         self._best: tuple[EmotionNet, WeightsConfig] | None = None
@@ -41,12 +42,17 @@ class TrainingFolder:
     def begin(self, recipe: Recipe) -> None:
         if not self._writes:
             return
-        begin(self._path)
+        self._mark = begin(self._path)
         write_whole(self._path / "recipe.toml", recipe.to_toml().encode())
         if self._history.epochs:  # a kill may have come between the checkpoint and this
             self._history.write(self._path)
         if not self._history.finished:
             self._board = TensorBoard(self._path / "tensorboard")
+
+    def close(self) -> None:
+        """From here on another training may write into the folder."""
+        if self._mark:
+            self._mark.close()
 
     def show(self, batch: Batch, recipe: Recipe) -> None:
         """The first faces, for those who look at them."""

@@ -121,6 +121,7 @@ class Run:
         return self.history
 
     def close(self) -> None:
+        self._folder.close()
         self._loop.leave()
 
     def _epoch(self, number: int) -> None:

@@ -8,7 +8,7 @@ from typing import IO
 if sys.platform == "win32":
     import msvcrt
 
-    # a byte that no journal has, since what is locked there others can't read
+    # a byte that no such file has, since what is locked there others can't read
     _BEYOND = (1 << 31) - 2
 
     def claim(file: IO[bytes]) -> bool:
