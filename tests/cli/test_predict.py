@@ -343,17 +343,13 @@ def test_a_picture_is_no_table(photos: Path, weights: Path, capsys: Captured) ->
     assert (photos / "a.jpg").read_bytes() == before
 
 
-def test_a_folder_is_not_called_like_a_picture_and_a_table_not_like_stdout(
-    photos: Path, weights: Path, capsys: Captured, tmp_path: Path
-) -> None:
+def test_a_folder_is_not_called_like_a_picture(photos: Path, weights: Path, capsys: Captured, tmp_path: Path) -> None:
     for option in ("--annotate", "--crops"):
         assert run("--weights", weights, option, tmp_path / "out.png", photos / "a.jpg") == 2
         assert f"expected a folder for the pictures, got '{tmp_path / 'out.png'}'" in capsys.readouterr().err
         assert not (tmp_path / "out.png").exists()
     (tmp_path / "2026.jpg").mkdir()
     assert run("--weights", weights, "--annotate", tmp_path / "2026.jpg", photos / "a.jpg") == 0
-    assert run("--weights", weights, "--csv", "-", photos / "a.jpg") == 2
-    assert "expected the name of a table, got '-'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["~/a.jpg", "~/a*"])

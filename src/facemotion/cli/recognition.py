@@ -66,9 +66,8 @@ def folder_option(name: str, told: str) -> Callable[[_Command], _Command]:
 
 
 def _table_path(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """No picture or clip: a shell's pattern puts one of those where the table's name was forgotten. Nor stdout's name
-    in other programs, since it has what is for people."""
-    if value is not None and (value.name == "-" or _is_picture_or_clip(value)):
+    """No picture or clip: a shell's pattern puts one of those where the table's name was forgotten."""
+    if value is not None and _is_picture_or_clip(value):
         raise click.BadParameter(f"expected the name of a table, got {str(value)!r}")
     return value
 
