@@ -164,6 +164,32 @@ def test_the_selected_split_is_refused_unless_allowed_and_then_said(stripes: Sam
     assert "the very split that is judged here" in str(report)
 
 
+def test_the_split_that_chose_the_weights_which_a_training_began_from_is_refused_too(
+    stripes: Samples, knows_stripes: Path, tmp_path: Path
+) -> None:
+    recipe = {"backbone": "fast", "init": str(knows_stripes), "epochs": 1, "precision": "fp32", "threads": 1}
+    recipe |= {"batch_size": 32, "optimizer": {"lr": 0.01}, "input": {"size": 24}}
+    # other labels, so that the same faces have another fingerprint; and once more from there
+    fewer, faces = Recipe.from_dict(recipe | {"labels": ["sad", "angry"]}), patterns(60, 7)
+    Trainer(fewer, out=tmp_path / "a", device="cpu").fit(faces, val=patterns(30, 8))
+    again = fewer.override({"init": str(tmp_path / "a" / "best")})
+    Trainer(again, out=tmp_path / "b", device="cpu").fit(faces, val=patterns(30, 8))
+    for run in ("a", "b"):
+        config = read_config(tmp_path / run / "best")
+        assert config.chosen_on == "patterns 8"
+        # the split that chose both times is told of once
+        assert [told["split"] for told in config.chosen_before] == ["val"]
+        evaluator = Evaluator(tmp_path / run / "best", device="cpu")
+        with pytest.raises(DataError, match="of the weights that these began from was chosen on this split"):
+            evaluator.evaluate(stripes, split="val")
+        report = evaluator.evaluate(stripes, split="val", allow_selected_split=True)
+        assert any("of the weights that these began from was chosen on this very" in each for each in report.notes)
+        assert "on patterns 8, that of the weights it began from on " in str(report)
+        assert "- one of them is judged here" in str(report)
+        assert not evaluator.evaluate(stripes, split="test").selected_split
+        assert "Began from weights whose epoch was chosen on: " in (tmp_path / run / "best" / "README.md").read_text()
+
+
 def test_judging_on_the_training_faces_is_said(stripes: Samples, knows_stripes: Path) -> None:
     report = Evaluator(knows_stripes, device="cpu").evaluate(stripes, split="train")
     assert "the weights were trained on these very faces: the figures say nothing of others" in report.notes

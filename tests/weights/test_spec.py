@@ -24,6 +24,7 @@ GOOD = WeightsConfig(
     licence="MIT",
     trained_on=({"data": "faces", "sha256": "beef"},),
     chosen_on="PublicTest",
+    chosen_before=({"data": "older faces", "split": "val", "labels": ["angry", "glad"]},),
     metrics=({"data": "faces", "split": "test", "accuracy": 0.71234},),
     packing=Packing(int8=True, ranks={"head.0": 16}, judged_on="100 faces", agreement=0.99, largest_difference=0.01),
     files={"model.safetensors": SHA, "README.md": SHA},
@@ -56,6 +57,8 @@ def test_what_is_written_is_read_again() -> None:
         ("files", {"setup.py": SHA}, "expected model.safetensors and README.md, got 'setup.py'"),
         ("files", {"model.safetensors": "beef"}, "expected a sha256"),
         ("packing", {"ranks": {"head.0": -1}}, "ranks: head.0: expected a whole number"),
+        ("chosen_before", [{"data": "faces", "split": "val"}], "chosen_before: expected each with a list of labels"),
+        ("chosen_before", [{"labels": [["a"], 1]}], "wrong labels"),
         ("colour", "red", "no key is named 'colour'"),
     ],
 )
@@ -88,7 +91,8 @@ def test_the_card_tells_what_the_config_says() -> None:
     text = card(GOOD, "somebody/faces")
     front, _, body = text.removeprefix("---\n").partition("\n---\n")
     assert "license: mit\n" in front and "library_name: facemotion" in front
-    for said in ("angry, happy, sad", "PublicTest", "accuracy 0.7123", "head.0 through 16", "99.00%", "100 faces"):
+    told = ("angry, happy, sad", "PublicTest", "accuracy 0.7123", "head.0 through 16", "99.00%", "100 faces")
+    for said in (*told, "Began from weights whose epoch was chosen on: older faces val"):
         assert said in body
     assert 'from_pretrained("somebody/faces")' in body
     assert 'license: other\nlicense_name: "mine alone"' in card(dataclasses.replace(GOOD, licence="mine alone"))

@@ -22,7 +22,7 @@ from facemotion.evaluation.views import probabilities_of
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
 from facemotion.recognizer import EmotionRecognizer
-from facemotion.weights.spec import MODEL
+from facemotion.weights.spec import MODEL, words_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +93,8 @@ class Evaluator:
         selected = selected_split(config, whole)
         if selected and not allow_selected_split:
             wanted = "another split (or allow_selected_split=True, in Python)"
-            raise DataError("the epoch of these weights was chosen on this split", whole.source, wanted, selected)
+            what = f"the epoch of {_whose(config, selected)} was chosen on this split"
+            raise DataError(what, whole.source, wanted, selected)
         meant = whole if labels is None else _of_labels(whole, labels, config.label_set)
         judged = bring_together(config.label_set, meant, label_sets)
         samples = judged.samples
@@ -125,6 +126,7 @@ class Evaluator:
             split=split_name(whole),
             label_rule=whole.label_rule,
             chosen_on=config.chosen_on,
+            chosen_before=tuple(map(words_for, config.chosen_before)),
             selected_split=selected is not None,
             tta=tta,
             label_sets=judged,
@@ -165,11 +167,17 @@ def _said(probabilities: NDArray[np.float64], judged: Judged) -> tuple[str, floa
     return judged.labels[best], float(probabilities[best])
 
 
+def _whose(config: WeightsConfig, selected: str) -> str:
+    """Whose epoch it was that a split chose."""
+    return "these weights" if selected == config.chosen_on else "the weights that these began from"
+
+
 def _warnings(config: WeightsConfig, samples: Samples, selected: str | None, photos: bool) -> list[str]:
     """What makes the figures other than they seem."""
     notes = []
     if selected:
-        notes.append("the epoch of these weights was chosen on this very split: the figures flatter them")
+        whose = _whose(config, selected)
+        notes.append(f"the epoch of {whose} was chosen on this very split: the figures flatter them")
     if trained_on(config, samples):
         notes.append("the weights were trained on these very faces: the figures say nothing of others")
     elif may_be_trained_on(config, samples):

@@ -55,6 +55,7 @@ class Findings:
     split: str | None
     label_rule: str | None
     chosen_on: str | None
+    chosen_before: tuple[str, ...]
     selected_split: bool
     tta: str | None
     label_sets: Judged = field(repr=False)

@@ -15,6 +15,8 @@ from facemotion.data.samples import IN_MEMORY
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.evaluation.reading import own_split, part_of, read_faces, split_name
+from facemotion.labels import LabelSet
+from facemotion.weights.spec import words_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # splits that are the same faces wherever they lie, and what we call their data
 _FAMOUS, _FAMOUS_TRAINING, _FAMOUS_DATA = ("PublicTest", "PrivateTest"), "Training", ("FER-2013", "FER+")
+# what names a split for weights that are trained on from these
+_OF_A_SPLIT = ("data", "split", "label_rule", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -50,37 +54,46 @@ class Leak:
     places: tuple[str, ...]
 
 
+def splits_that_chose(config: WeightsConfig) -> tuple[dict[str, Any], ...]:
+    """The splits that chose the epochs of weights and of those which they began from, as `chosen_before` has them."""
+    if not config.chosen_on:
+        return config.chosen_before
+    chose = [told for told in config.metrics if words_for(told) == config.chosen_on] or [{"data": config.chosen_on}]
+    known = [{key: told[key] for key in _OF_A_SPLIT if told.get(key) is not None} for told in chose]
+    # a calibration may have told of the same faces once more
+    once = [told for index, told in enumerate(known) if told not in known[:index]]
+    return (*config.chosen_before, *({**told, "labels": list(config.labels)} for told in once))
+
+
 def selected_split(config: WeightsConfig, samples: Samples) -> str | None:
-    """The words of the weights for the split that chose their epoch, where these samples are it; else None.
+    """The words for the split that chose the epoch of the weights, or of some they began from, if it is these samples.
 
     They are it where the fingerprint that the weights tell of is theirs; without one, where the split's name and the
     data's are. The splits of FER-2013 are known by their names, wherever they lie and whatever the label rule.
     Of several splits each is looked at by itself.
     """
-    if not config.chosen_on:
-        return None
+    return next((words_for(told) for told in reversed(splits_that_chose(config)) if _chose(told, samples)), None)
+
+
+def _chose(told: dict[str, Any], samples: Samples) -> bool:
+    own = told.get("fingerprint")
+    if own and _fingerprint(samples, LabelSet.of(told["labels"])) == own:
+        return True
     names = list(samples.split_counts())
-    chose = [
-        told for told in config.metrics if f"{told.get('data', '')} {told.get('split', '')}".strip() == config.chosen_on
-    ]
-    own = [told["fingerprint"] for told in chose if told.get("fingerprint")]
-    if own and _fingerprint(samples, config) in own:
-        return config.chosen_on
     if len(names) > 1:
-        return next((found for name in names if name and (found := selected_split(config, samples.select(name)))), None)
+        return any(_chose(told, samples.select(name)) for name in names if name)
     split = names[0] if names else ""
-    for told in chose:
-        parts = str(told.get("split") or "").split("/")
-        # of several splits that chose together none has their fingerprint
-        if split in parts and split and _same_name(told, samples) and (len(parts) > 1 or not told.get("fingerprint")):
-            return config.chosen_on
-    return config.chosen_on if split in _FAMOUS and config.chosen_on.split()[-1:] == [split] else None
+    parts = str(told.get("split") or "").split("/")
+    # of several splits that chose together none has their fingerprint
+    if split in parts and split and _same_name(told, samples) and (len(parts) > 1 or not own):
+        return True
+    return split in _FAMOUS and words_for(told).split()[-1:] == [split]
 
 
 def trained_on(config: WeightsConfig, samples: Samples) -> bool | None:
     """Whether the weights were trained on just these samples; None where they don't tell."""
     told = [each["fingerprint"] for each in config.trained_on if each.get("fingerprint")]
-    return _fingerprint(samples, config) in told if told else None
+    return _fingerprint(samples, config.label_set) in told if told else None
 
 
 def may_be_trained_on(config: WeightsConfig, samples: Samples) -> bool:
@@ -103,10 +116,10 @@ def _same_name(told: dict[str, Any], samples: Samples) -> bool:
     return samples.source != IN_MEMORY and Path(str(told.get("data"))).name == Path(samples.source).name
 
 
-def _fingerprint(samples: Samples, config: WeightsConfig) -> str:
-    """As a training of these weights would take it."""
+def _fingerprint(samples: Samples, labels: LabelSet) -> str:
+    """As a training of weights with these labels would take it."""
     _ = samples.digests  # read once, and kept by what is made of the samples
-    return samples.restrict(config.label_set).fingerprint
+    return samples.restrict(labels).fingerprint
 
 
 def find_leak(config: WeightsConfig, samples: Samples, right: NDArray[np.bool_], training: Samples) -> Leak:

@@ -35,9 +35,9 @@ class Report(Findings):
     """What `Evaluator.evaluate` found. None stands for what can't be computed or was not asked for; `notes` say why.
 
     weights, weights_sha256, temperature: what was judged; the hash is that of its tensors, for weights in a folder.
-    data, data_fingerprint, split, label_rule: on what. chosen_on: the split that chose the epoch of the weights, and
-    selected_split whether it is the judged one. tta: "flip", "ten-crop" or None. label_sets: how labels that differ
-    were brought together.
+    data, data_fingerprint, split, label_rule: on what. chosen_on: the split that chose the epoch of the weights;
+    chosen_before: those of weights that they began from; selected_split: whether one of them is the judged one.
+    tta: "flip", "ten-crop" or None. label_sets: how labels that differ were brought together.
     count: faces judged. accuracy, accuracy_ci95 (Wilson), top2, macro_f1 (mean over the classes that occur),
     weighted_f1 (by their faces), ece (over `reliability`), log_loss.
     labels, confusion (rows: truth), per_class: {label: {precision, recall, f1, support}}.

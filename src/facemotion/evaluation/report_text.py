@@ -62,9 +62,11 @@ def interval(bounds: tuple[float, float] | None) -> str:
 
 
 def _about(report: Findings) -> list[tuple[str, str]]:
-    chosen = (
-        f"{report.chosen_on or 'not stated'}{' - the very split that is judged here' if report.selected_split else ''}"
-    )
+    chosen = f"on {report.chosen_on}" if report.chosen_on else "not stated"
+    if report.chosen_before:
+        chosen += f", that of the weights it began from on {', '.join(report.chosen_before)}"
+    if report.selected_split:
+        chosen += f" - {'one of them' if report.chosen_before else 'the very split that'} is judged here"
     temperature = f", temperature {report.temperature:.3g}" if report.temperature != 1 else ""
     return [
         ("weights", f"{report.weights}{temperature}"),
@@ -72,7 +74,7 @@ def _about(report: Findings) -> list[tuple[str, str]]:
         ("split", report.split or "none: all of the data"),
         ("label rule", report.label_rule or "the data's own labels"),
         ("labels", report.label_sets.said),
-        ("epoch chosen", f"on {chosen}" if report.chosen_on else chosen),
+        ("epoch chosen", chosen),
         ("views", {"flip": "the face and its mirror image", "ten-crop": "ten crops"}.get(report.tta or "", "one")),
     ]
 

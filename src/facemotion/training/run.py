@@ -220,13 +220,14 @@ class Run:
             return
         figures = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
         own = (*self._config.trained_on, self._told_of(self._training) | told_of_second(self._recipe))
-        seen = [each.get("fingerprint") for each in own]
+        seen, before = [each.get("fingerprint") for each in own], self._config.chosen_before
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
             # the network's own faces last, whose labels are its own
             trained_on=(*(each for each in self._taught if each.get("fingerprint") not in seen), *own),
             chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
+            chosen_before=tuple(each for each in before if each.get("fingerprint") != self._validation.fingerprint),
             metrics=({**self._told_of(self._validation), **figures},),
         )
         net: EmotionNet = self._loop.judged

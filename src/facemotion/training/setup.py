@@ -19,6 +19,7 @@ from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
 from facemotion.errors import DataError, RecipeError, TrainingError, UnknownNameError
+from facemotion.evaluation.leak import splits_that_chose
 from facemotion.evaluation.reading import own_split, part_of, split_name
 from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
@@ -133,6 +134,7 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
         known = Classifier.load(recipe.init, device="cpu")
         _tell_what_is_taken(recipe, known.config)
         config = dataclasses.replace(known.config, labels=labels.labels, temperature=1.0, packing=Packing())
+        config = dataclasses.replace(config, chosen_on=None, chosen_before=splits_that_chose(known.config))
         net = known.net if known.labels == labels else _new_head(known.net, config)
         net.temperature = 1.0
         config = dataclasses.replace(config, packing=Packing(ranks=known.config.packing.ranks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from facemotion.weights.spec import WeightsConfig
+from facemotion.weights.spec import WeightsConfig, words_for
 
 _HUB_LICENCES = {
     *("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "mpl-2.0", "unlicense"),
@@ -28,6 +28,9 @@ def card(config: WeightsConfig, name: str = "FOLDER_OR_NAME") -> str:
         f"- Trained on: {'; '.join(map(_pairs, config.trained_on)) or 'not stated'}",
         f"- Epoch chosen on: {config.chosen_on or 'not stated'}",
     ]
+    if config.chosen_before:
+        before = "; ".join(map(words_for, config.chosen_before))
+        lines.append(f"- Began from weights whose epoch was chosen on: {before}")
     lines.append(f"- Packed: {packing_line(config)}")
     lines += ["", "## Figures", ""]
     lines += [f"- {_pairs(each)}" for each in config.metrics] or ["None were measured."]

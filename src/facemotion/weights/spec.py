@@ -66,13 +66,20 @@ class Packing:
                 raise ValueError(f"ranks: {layer}: expected a whole number from 1 to 65536, got {rank!r}")
 
 
+def words_for(told: Mapping[str, Any]) -> str:
+    """A split in words, as `chosen_on` has it: the name of the data, then its own."""
+    return f"{told.get('data', '')} {told.get('split', '')}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class WeightsConfig:
     """What a weights folder says of itself.
 
     backbone, backbone_args, head, labels, input: what the network is. temperature: what its outputs are divided by
     before they become probabilities. trained_on: the data, with fingerprints. chosen_on: the split that chose the
-    epoch. metrics: figures, each with its data, split and label rule. files: the sha256 of every file beside.
+    epoch; chosen_before: those that chose the weights which these began from, each with data, split, fingerprint and
+    the labels it was taken with. metrics: figures, each with its data, split and label rule. files: the sha256 of every
+    file beside.
     speed_ms: of one face, on the machine that `speed_on` describes.
     """
 
@@ -86,6 +93,7 @@ class WeightsConfig:
     licence: str = ""
     trained_on: tuple[dict[str, Any], ...] = ()
     chosen_on: str | None = None
+    chosen_before: tuple[dict[str, Any], ...] = ()
     metrics: tuple[dict[str, Any], ...] = ()
     speed_ms: float | None = None
     speed_on: str = ""
@@ -97,6 +105,10 @@ class WeightsConfig:
     def __post_init__(self) -> None:
         if not 1e-3 <= self.temperature <= 1e3:
             raise ValueError(f"temperature: expected a number from 0.001 to 1000, got {self.temperature}")
+        for told in self.chosen_before:
+            if not isinstance(told.get("labels"), list | tuple):
+                raise ValueError(f"chosen_before: expected each with a list of labels, got {told}")
+            LabelSet(told["labels"])
         for name, sha256 in self.files.items():
             if not is_file_name(name):
                 raise ValueError(f"files: {name!r} is not the plain name of a file in this folder")
