@@ -51,6 +51,20 @@ def test_report_json_has_every_field_that_was_promised(report: Report, tmp_path:
     assert found["label_sets"]["rule"] == "same"
 
 
+def test_a_p_that_is_very_small_is_not_told_as_none(stripes: Samples, knows_stripes: Path) -> None:
+    test = stripes.select("test")
+    right = Evaluator(knows_stripes, device="cpu").evaluate(test)
+    answers = np.where(right.probabilities.argmax(axis=1) == right.truth, "right", "wrong")
+    report = Evaluator(knows_stripes, device="cpu").evaluate(
+        dataclasses.replace(test, columns={"answer": answers}), slices="answer"
+    )
+    assert report.slices is not None
+    for told, one in zip(report.to_dict()["slices"][0]["slices"], report.slices[0].slices, strict=True):
+        assert one.p is not None and 0 < one.p < 1e-6
+        assert told["p"] == pytest.approx(one.p, rel=1e-5)
+        assert told["p_corrected"] == pytest.approx(one.p_corrected, rel=1e-5)
+
+
 def test_a_report_that_can_not_be_written_leaves_the_one_before(report: Report, tmp_path: Path) -> None:
     report.save(tmp_path)
     before = (tmp_path / "report.json").read_bytes()

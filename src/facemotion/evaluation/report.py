@@ -50,7 +50,7 @@ class Report(Findings):
         return report_text.plain(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as report.json has them, rounded to six digits; confusion_shares are shares of the rows."""
+        """Plain values, as report.json has them, to six digits that count; confusion_shares are shares of the rows."""
         hidden = ("truth", "probabilities", "places", "worst", "label_sets", "confusion")
         values: dict[str, Any] = {"facemotion_version": __version__}
         values |= {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name not in hidden}
@@ -113,5 +113,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, _DIGITS)
+        return None if math.isnan(value) else float(f"{value:.{_DIGITS}g}")
     return value
