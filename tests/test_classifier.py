@@ -271,6 +271,18 @@ def test_what_is_packed_already_keeps_what_its_packing_cost(caplog: pytest.LogCa
     assert "no layer gets smaller with rank 16" in caplog.text
 
 
+def test_packed_in_half_precision_it_stays_so_and_the_cost_is_that_of_the_tensors() -> None:
+    net, config = network("cnn", InputSpec(size=48))
+    crops = crops_for(config, 20)
+    packed, half = (Classifier(net, config, dtype=dtype).packed(judge=crops) for dtype in ("float32", "bfloat16"))
+    assert half.config == packed.config
+    again = half.packed()  # there is nothing to do
+    for each in (half, again):
+        assert each.probabilities(crops).tobytes() != packed.probabilities(crops).tobytes()
+        wanted = Classifier(packed.net, packed.config, dtype="bfloat16").probabilities(crops)
+        assert each.probabilities(crops).tobytes() == wanted.tobytes()
+
+
 def test_vgg16_packed_is_a_seventh_and_agrees(tmp_path: Path) -> None:
     net, config = network("vgg16", COLOUR)
     with torch.no_grad():  # a trained layer is nearly of low rank, a random one is not at all

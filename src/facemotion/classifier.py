@@ -182,6 +182,7 @@ class Classifier:
 
         judge: crops on which both are compared, which the copy then tells of; `judged_on` is what they are called.
         truth: their labels as numbers. Without crops, noise shaped like faces is used, and the copy says so.
+        Both are compared in full precision: what is told goes with the tensors, and not with what they run in here.
         """
         from facemotion.weights.pack import big_layers, decode, encode, make_low_rank
 
@@ -190,7 +191,7 @@ class Classifier:
         if rank is not None and not new:
             logger.warning("no layer gets smaller with rank %d", rank)
         if self.config.packing.int8 and not new:  # nothing to do, and what the packing cost is told already
-            return Classifier(net, self.config, device=str(self.device))
+            return self._alike(net, self.config)
         make_low_rank(net, new, keep_weights=True)
         ranks = self.config.packing.ranks | new
         # what is judged is what is stored: through int8 and back
@@ -201,7 +202,8 @@ class Classifier:
         older = tuple({**each, "measured": "before packing"} for each in config.metrics)
         config = dataclasses.replace(config, metrics=older, speed_ms=None, speed_on="")
         small = Classifier(net, config, device=str(self.device))
-        before, after = (each.probabilities(crops, batch_size) for each in (self, small))
+        whole = self if self._dtype == "float32" else Classifier(self.net, self.config, device=str(self.device))
+        before, after = (each.probabilities(crops, batch_size) for each in (whole, small))
         accuracy: dict[str, float] = {}
         if truth is not None:
             shares = [float((each.argmax(axis=1) == truth).mean()) for each in (before, after)]
@@ -214,8 +216,11 @@ class Classifier:
             largest_difference=float(np.abs(before - after).max()),
             **accuracy,
         )
-        small.config = dataclasses.replace(config, packing=judged)
-        return small
+        return self._alike(net, dataclasses.replace(config, packing=judged))
+
+    def _alike(self, net: EmotionNet, config: WeightsConfig) -> Classifier:
+        """Another network, run as this one is."""
+        return Classifier(net, config, device=str(self.device), dtype=self._dtype)
 
 
 def save_network(
