@@ -61,6 +61,24 @@ def test_a_copy_is_calibrated_and_nothing_else_changes(
     assert "ece_after" in (tmp_path / "copy" / "README.md").read_text()
 
 
+def test_a_network_that_is_sure_beyond_the_smallest_float_gets_its_own_temperature(
+    stripes: Samples, knows_stripes: Path, tmp_path: Path
+) -> None:
+    sure = Classifier.load(knows_stripes, device="cpu")
+    sure.net.temperature = 0.005
+    sure.save(tmp_path / "sure")
+    told = Classifier.load(tmp_path / "sure", device="cpu").probabilities(stripes.crops(sure.config.input))
+    assert (told == 0).any()
+    done = calibrate(tmp_path / "sure", stripes, tmp_path / "copy", device="cpu")
+    plain = calibrate(knows_stripes, stripes, tmp_path / "plain", device="cpu")
+    assert done.temperature == pytest.approx(plain.temperature, rel=1e-3)
+    assert (done.ece_after, done.log_loss_after) == pytest.approx((plain.ece_after, plain.log_loss_after), abs=1e-4)
+    assert done.temperature_before == 0.005
+    judged = Evaluator(tmp_path / "sure", device="cpu").evaluate(stripes, split="val", allow_selected_split=True)
+    assert judged.ece == pytest.approx(done.ece_before, abs=1e-5)
+    assert done.log_loss_before > done.log_loss_after
+
+
 def test_figures_of_another_temperature_do_not_stay(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:
     told = json.loads((too_sure / "config.json").read_text())
     told["metrics"].append({"data": "faces", "split": "test", "accuracy": 0.9, "ece": 0.01, "log_loss": 0.3})

@@ -25,10 +25,12 @@ from facemotion.evaluation.views import probabilities_of
 from facemotion.file_names import at_home
 from facemotion.weights.folder import read_config, read_folder, write_folder
 from facemotion.weights.sources import resolve
-from facemotion.weights.spec import CONFIG, MODEL
+from facemotion.weights.spec import CONFIG, HOTTEST, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from facemotion.data.samples import Samples
     from facemotion.weights.spec import WeightsConfig
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 # figures that another temperature makes untrue
 _OF_A_TEMPERATURE = ("ece", "log_loss")
+# by how much warmer a network is looked at again whose probabilities are too small for a float32
+_WARMER = 16.0
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,21 @@ def calibrate(
     config, tensors = read_folder(source.folder, source.pins)
     _refuse_to_overwrite(target, source.folder, config.files.get(MODEL))
     samples = _validation(read_faces(data, config.label_set, label_rule), split, config)
-    # the very bytes that are copied
-    classifier = Classifier(StoredNetwork(config, tensors, str(source.folder / MODEL)), config, device=device)
-    before = probabilities_of(classifier, samples.crops, len(samples), batch_size=batch_size, progress=progress)
-    factor = fit_temperature(before, samples.targets)
-    after = np.exp(log_probabilities(before, factor))
+
+    def seen_at(temperature: float) -> NDArray[np.float64]:
+        warm = dataclasses.replace(config, temperature=temperature)
+        # the very bytes that are copied
+        classifier = Classifier(StoredNetwork(warm, tensors, str(source.folder / MODEL)), warm, device=device)
+        return probabilities_of(classifier, samples.crops, len(samples), batch_size=batch_size, progress=progress)
+
+    seen, warmth = seen_at(config.temperature), config.temperature
+    # a zero was too small for a float32, and does not tell how small: at a higher temperature it is none
+    while seen.min() < np.finfo(np.float32).tiny and warmth < HOTTEST:
+        warmth = min(_WARMER * warmth, HOTTEST)
+        seen = seen_at(warmth)
+    factors = config.temperature / warmth, fit_temperature(seen, samples.targets)
+    before, after = (np.exp(log_probabilities(seen, factor)) for factor in factors)
+    losses = [log_loss(seen, samples.targets, factor) for factor in factors]
     done = Calibration(
         weights=os.fspath(weights),
         out=str(target),
@@ -95,11 +109,11 @@ def calibrate(
         label_rule=samples.label_rule,
         count=len(samples),
         temperature_before=config.temperature,
-        temperature=config.temperature * factor,
+        temperature=warmth * factors[1],
         ece_before=calibration_error(reliability(before, samples.targets)),
         ece_after=calibration_error(reliability(after, samples.targets)),
-        log_loss_before=log_loss(before, samples.targets),
-        log_loss_after=log_loss(before, samples.targets, factor),
+        log_loss_before=losses[0],
+        log_loss_after=losses[1],
     )
     told: dict[str, Any] = {
         "data": done.data,

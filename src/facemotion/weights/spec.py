@@ -17,6 +17,7 @@ from facemotion.version import __version__
 from facemotion.weights.catalogue import Pin, is_file_name, is_sha256
 
 FORMAT = 1
+HOTTEST = 1000.0  # of temperatures; the coldest is as far below 1
 CONFIG, MODEL, CARD = "config.json", "model.safetensors", "README.md"
 PICKLES = (".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".th")
 NO_PICKLES = (
@@ -103,7 +104,7 @@ class WeightsConfig:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if not 1e-3 <= self.temperature <= 1e3:
+        if not 1 / HOTTEST <= self.temperature <= HOTTEST:
             raise ValueError(f"temperature: expected a number from 0.001 to 1000, got {self.temperature}")
         for told in self.chosen_before:
             if not isinstance(told.get("labels"), list | tuple):
