@@ -147,7 +147,7 @@ def test_joined_by_row(tmp_path: Path) -> None:
         ("name,sex\n0,f\n", "nothing to join by: expected a column path or row"),
         ("row\n0\n", "no column to slice by"),
         ("row,sex\n", "no row in it"),
-        ("row,sex\n0,f,x\n", "row 2: a row of another length: expected 2, got 3"),
+        ("row,sex\n0,f,x\n", "row 2: the row is cut or too long: expected 2 fields (row, sex), got 3"),
         ("row,sex\n1,f\n1,m\n", "row 3: a face twice: expected each face once, got '1', as row 2"),
         ("row,sex\n77,f\n", "no row belongs to a judged face: expected row as in arrays in memory: row 0, got '77'"),
     ],

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, numbered_rows
+from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, whole_rows
+from facemotion.data.faults import Faults
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.file_names import at_home
@@ -177,13 +178,8 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv_rows(file)
             names = column_names(reader, path)
-            rows = []
-            for number, fields in numbered_rows(reader):
-                if len(fields) != len(names):
-                    raise DataError(
-                        "a row of another length", f"{path}: row {number}", str(len(names)), str(len(fields))
-                    )
-                rows.append((number, dict(zip(names, fields, strict=True))))
+            whole = whole_rows(reader, names, path, Faults())
+            rows = [(number, dict(zip(names, fields, strict=True))) for number, fields in whole]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
     if not rows:
