@@ -49,7 +49,7 @@ def test_tensorboard_reads_what_a_training_that_was_stopped_has_written(
     recipe: Recipe, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # however quick these epochs are: after each of them all is written, the picture of its confusion too
-    monkeypatch.setattr("facemotion.training.folder._WRITING_SHARE", 0)
+    monkeypatch.setattr("facemotion.training.folder._WRITING_TIMES", 0)
     with pytest.raises(Stopped):
         Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2), progress=stop_in_second_epoch)
     Trainer(recipe, out=out).fit(patterns(96, 1), patterns(48, 2))

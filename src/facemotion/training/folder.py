@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # a checkpoint within an epoch, for epochs that take longer
 _CHECKPOINT_SECONDS = 120.0
 # after an epoch nothing is written before so many times what writing took last have gone by, for epochs of a second
-_WRITING_SHARE = 10
+_WRITING_TIMES = 10
 
 
 class TrainingFolder:
@@ -69,7 +69,7 @@ class TrainingFolder:
 
     def is_due(self, *, epoch_is_over: bool) -> bool:
         """Whether it is time for a checkpoint. A process that does not write has no idea of what writing takes."""
-        wait = _WRITING_SHARE * self._writing if epoch_is_over else _CHECKPOINT_SECONDS
+        wait = _WRITING_TIMES * self._writing if epoch_is_over else _CHECKPOINT_SECONDS
         return self._writes and time.monotonic() - self._written > wait
 
     def write(self, state: dict[str, Any]) -> None:
