@@ -16,7 +16,7 @@ import numpy as np
 from facemotion.boxes import Box
 from facemotion.classifier import Classifier, Precision
 from facemotion.crops import cut, without_margin
-from facemotion.detectors.detector import DETECTORS, FaceDetector
+from facemotion.detectors.detector import DETECTORS, FaceDetector, takes_pictures_for_faces
 from facemotion.devices import cpu_threads
 from facemotion.images import ImageSource, read_image
 from facemotion.labels import LabelSet
@@ -99,7 +99,7 @@ class EmotionRecognizer:
     def crop_spec(self) -> InputSpec:
         """How faces are cut out of pictures for the network; those that are faces already get no margin."""
         spec = self.classifier.config.input
-        return without_margin(spec) if getattr(self.detector, "pictures_are_faces", False) else spec
+        return without_margin(spec) if takes_pictures_for_faces(self.detector) else spec
 
     def predict(self, image: ImageSource) -> list[FaceEmotion]:
         """The emotions of every face in a picture, the largest face first; an empty list where there is none.

@@ -44,6 +44,11 @@ class Detector(Protocol):
         ...
 
 
+def takes_pictures_for_faces(detector: object) -> bool:
+    """Whether a detector is for pictures that are faces already; most say nothing of it."""
+    return bool(getattr(detector, "pictures_are_faces", False))
+
+
 def list_detectors() -> list[str]:
     """The names that `FaceDetector` takes beside "auto", ours and those of installed plug-ins."""
     return DETECTORS.names()
@@ -69,7 +74,7 @@ class FaceDetector:
             raise
         except Exception as error:  # a stranger's factory may raise anything; the cause is kept
             raise self._broken(f"can't be made: {type(error).__name__}: {error}") from error
-        self.pictures_are_faces: bool = getattr(self._detector, "pictures_are_faces", False)
+        self.pictures_are_faces = takes_pictures_for_faces(self._detector)
 
     def __repr__(self) -> str:
         return f"FaceDetector({self.name!r})"

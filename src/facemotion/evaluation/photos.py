@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facemotion.crops import cut, without_margin
+from facemotion.detectors.detector import takes_pictures_for_faces
 from facemotion.evaluation.findings import Pipeline
 from facemotion.evaluation.metrics import accuracy_of
 from facemotion.images import read_image
@@ -45,7 +46,7 @@ class FoundFaces:
             faces.append(max(found, key=lambda face: face.box.area, default=None))
             if progress is not None:
                 progress(index + 1, len(samples))
-        return cls(samples, faces, getattr(detector, "pictures_are_faces", False))
+        return cls(samples, faces, takes_pictures_for_faces(detector))
 
     @cached_property
     def found(self) -> NDArray[np.bool_]:
