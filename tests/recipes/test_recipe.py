@@ -98,6 +98,11 @@ def test_lists_of_tables_in_a_backbone_s_arguments_are_written_as_toml() -> None
         ),
         ("[stop]\npatience = -1", "my.toml: stop.patience: out of range: expected at least 0, got -1"),
         ("[distill]\ntemperature = 0", "my.toml: distill.temperature: out of range: expected above 0, got 0.0"),
+        (
+            "[backbone_args]\nblocks = [{since = 2024-01-02}]",
+            "my.toml: backbone_args.blocks.since: wrong value: expected text, a number, true, false, a list or a "
+            "table, got 2024-01-02 (text is in quotes)",
+        ),
         ("labels = ['a']", "my.toml: labels: too few labels: expected at least two, got ('a',)"),
         ("labels = 'fer8'", "did you mean 'fer7'"),
         ("labels = ['a', 'A']", "expected each label once"),
@@ -173,6 +178,11 @@ def test_the_recipes_of_the_package_load() -> None:
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('\ufeffbackbone = "cnn4"\n', "utf-8")
     assert Recipe.load(tmp_path / "mine.toml").backbone == "cnn4"
+
+
+def test_what_no_file_can_hold_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"override: backbone_args\.layer: wrong value: expected text.*got <class"):
+        Recipe().override({"backbone_args": {"layer": Recipe}})
 
 
 def test_what_programs_have_in_hand_is_taken(tmp_path: Path) -> None:

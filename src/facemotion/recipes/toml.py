@@ -44,9 +44,24 @@ def _keys(hint: Any) -> list[str]:
 def _convert(hint: Any, value: Any, place: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return value if isinstance(value, hint) else check(hint, value, place)
+    if get_origin(hint) is dict:
+        _refuse_odd(value, place)
     if _fits(hint, value):
         return tuple(value) if isinstance(value, list) else float(value) if hint is float else value
     raise RecipeError("wrong value", place, _describe(hint), repr(value))
+
+
+def _refuse_odd(value: Any, place: str) -> None:
+    """A RecipeError for what neither the recipe of a training nor the config of its weights can hold."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_odd(each, f"{place}.{key}")
+    elif isinstance(value, list):
+        for each in value:
+            _refuse_odd(each, place)
+    elif not isinstance(value, str | int | float | None):
+        got = f"{value} (text is in quotes)" if isinstance(value, date | time) else repr(value)
+        raise RecipeError("wrong value", place, "text, a number, true, false, a list or a table", got)
 
 
 def _plain(value: Any) -> Any:
