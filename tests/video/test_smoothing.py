@@ -81,8 +81,17 @@ def test_each_track_has_its_own_memory_and_no_track_none() -> None:
 def test_a_track_that_was_gone_for_long_starts_anew() -> None:
     smoother = Smoother(10.0, forget=2.0)
     smoother.update([seen(np.eye(7)[0])], 0.0)
+    smoother.update([], 1.0)
     [face] = smoother.update([seen(np.eye(7)[1])], 2.5)
     assert face.scores[LABELS[1]] == 1
+
+
+def test_frames_that_are_far_apart_are_smoothed_by_the_half_life_too() -> None:
+    smoother = Smoother(3.0)
+    smoother.update([seen(np.eye(7)[0])], 0.0)
+    for time, left in ((3.0, 0.5), (6.0, 0.25)):
+        [face] = smoother.update([seen(np.eye(7)[1])], time)
+        assert face.scores[LABELS[0]] == pytest.approx(left)
 
 
 def test_a_clock_that_jumps_back_changes_nothing() -> None:

@@ -21,7 +21,8 @@ class Smoother:
     """Smooths each track's scores over time.
 
     half_life: after how many seconds a score counts half; at a true change the label follows after about that time.
-    forget: a track that was gone for longer than these seconds starts anew.
+    forget: a track that was gone for longer than these seconds starts anew. One of the last frame goes on, however long
+    ago that was, as it does for the tracker.
     """
 
     def __init__(self, half_life: float, forget: float = 2.0) -> None:
@@ -29,13 +30,19 @@ class Smoother:
             raise ValueError(f"half_life: expected seconds above 0, got {half_life!r}")
         self._half_life, self._forget = half_life, forget
         self._tracks: dict[int, _Memory] = {}
+        self._last = 0.0
 
     def update(self, faces: list[FaceEmotion], time: float) -> list[FaceEmotion]:
         """The faces of the next frame with smoothed scores; those without a track are left as they are.
 
         A face's label is the one that leads clearly, so its score may for a moment not be the largest.
         """
-        self._tracks = {key: memory for key, memory in self._tracks.items() if time - memory.time <= self._forget}
+        self._tracks = {
+            key: memory
+            for key, memory in self._tracks.items()
+            if memory.time == self._last or time - memory.time <= self._forget
+        }
+        self._last = time
         return [self._smooth(face, face.track_id, time) if face.track_id is not None else face for face in faces]
 
     def _smooth(self, face: FaceEmotion, track_id: int, time: float) -> FaceEmotion:
