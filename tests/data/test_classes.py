@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_sets import Drawn
+from small_sets import CLASSES, Drawn
 
 from facemotion import DataError, LabelSet, Recipe, read_data
 from facemotion.cli.main import _run
@@ -200,6 +200,28 @@ def test_the_challenge_s_own_numbers_stay_its_own(drawn: Drawn, tmp_path: Path) 
     damaged = write_pixels(drawn, tmp_path / "fer2013.csv", np.arange(28) % 8)
     with pytest.raises(DataError, match="row 9: wrong emotion"):
         read_data(damaged, numbers="ferplus8")
+
+
+@pytest.mark.parametrize("layout", ["fer2013", "npy"])
+def test_the_challenge_s_own_numbers_stay_its_own_whatever_labels_are_wanted(
+    drawn: Drawn, tmp_path: Path, layout: str
+) -> None:
+    if layout == "fer2013":
+        path = write_pixels(drawn, tmp_path / "fer2013.csv", drawn.targets)
+    else:
+        path = tmp_path
+        for name, values in (("images", drawn.images), ("label", drawn.targets), ("usage", [0] * 28)):
+            np.save(tmp_path / f"{name}.npy", values)
+    wanted = [CLASSES[target] for target in drawn.targets]
+    for labels in ("ferplus8", sorted([*CLASSES, "tired"]), OTHER_ORDER):
+        samples = read_data(path, labels=labels)
+        assert samples.labels == LabelSet.of(labels)
+        assert [samples.label(index) for index in range(28)] == wanted
+    with pytest.raises(DataError, match="unknown class 'disgust'"):
+        read_data(path, labels=["angry", "happy", "tired"])
+    # none of the challenge's labels is among these: the numbers are positions in them
+    own = [f"class {letter}" for letter in "abcdefg"]
+    assert read_data(path, labels=own).targets.tolist() == drawn.targets.tolist()
 
 
 def test_two_files_of_pixels_count_in_the_same_labels(drawn: Drawn, tmp_path: Path) -> None:

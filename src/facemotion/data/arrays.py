@@ -12,6 +12,7 @@ import numpy as np
 
 from facemotion.data.classes import match_classes, renumber
 from facemotion.data.faults import Faults
+from facemotion.data.fer2013 import FER7
 from facemotion.data.pictures import ArrayPictures, PictureSpool
 from facemotion.data.samples import Samples
 from facemotion.data.votes import COLUMNS, apply_rule
@@ -80,15 +81,22 @@ def _read_images(folder: Path, labels: LabelSet | None, label_rule: str | None, 
         return np.array([_USAGES[number] if 0 <= number < 3 else str(number) for number in numbers], np.str_)
 
     # FER-2013's own arrays, whose numbers are the challenge's
-    samples = _pair(folder / _IMAGES, folder / _LABEL, None if label_rule else labels, None, faults, splits)
+    theirs = label_rule is not None or (labels is not None and _are_the_challenge_s(folder, labels))
+    samples = _pair(folder / _IMAGES, folder / _LABEL, None if theirs else labels, None, faults, splits)
     if label_rule is None:
-        return samples
+        return renumber(samples, labels, faults) if theirs and labels is not None else samples
     votes_file = folder / _VOTES
     votes = _same_length(_load(votes_file), len(samples.pictures), votes_file)
     if votes.ndim != 2 or votes.shape[1] != len(COLUMNS):
         raise DataError("wrong votes", str(votes_file), f"shape (n, {len(COLUMNS)})", str(votes.shape))
     ruled = apply_rule(samples, _whole(votes, votes_file, "vote")[samples.rows], label_rule)
     return ruled if labels is None else renumber(ruled, labels, faults)
+
+
+def _are_the_challenge_s(folder: Path, labels: LabelSet) -> bool:
+    """Whether arrays that somebody wants with these labels have the challenge's numbers."""
+    beside = any((folder / name).is_file() for name in (_USAGE, _VOTES))
+    return beside and any(label in FER7 for label in labels) and _count_labels(folder / _LABEL) == (len(FER7), True)
 
 
 def _pair(

@@ -233,9 +233,11 @@ def _match_words(
 def _numbering(path: Path, words: Iterable[str], labels: LabelSet | None, numbers: LabelSet | None) -> LabelSet:
     """What numbers are positions in: the challenge's own labels, unless the user's set has others than these.
 
+    In a file of the challenge's name they are the challenge's, as long as the user's set has one of its labels.
     `numbers` come in where they are more than the challenge's, and so are the file's: then it is not the challenge's.
     """
     if labels is not None:
-        return labels if any(label not in FER7 for label in labels) else FER7
+        known = [label in FER7 for label in labels]
+        return FER7 if all(known) or (any(known) and path.name in WITH_USAGE) else labels
     more = numbers is not None and len(numbers) > len(FER7) and path.name not in WITH_USAGE
     return (counted_in(path, words, numbers) if more else None) or FER7
