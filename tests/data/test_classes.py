@@ -12,6 +12,7 @@ from small_sets import CLASSES, Drawn
 
 from facemotion import DataError, LabelSet, Recipe, read_data
 from facemotion.cli.main import _run
+from facemotion.evaluation.label_sets import bring_together
 from facemotion.evaluation.reading import read_faces
 from facemotion.training.setup import read_samples
 
@@ -167,6 +168,17 @@ def test_pixels_numbered_from_1_to_7_are_no_positions(drawn: Drawn, tmp_path: Pa
     path = write_pixels(drawn, tmp_path / "raf.csv", drawn.targets + 1)
     with pytest.raises(DataError, match=r"wrong emotion.*labels=\[...\], and for the commands .*, got '7'"):
         read_data(path, numbers="ferplus8")
+
+
+def test_for_weights_with_a_label_of_their_own_another_emotion_is_an_error_until_the_data_is_read(
+    drawn: Drawn, tmp_path: Path
+) -> None:
+    root, weights = drawn.write_folders(tmp_path), LabelSet(("happy", "angry", "tired"))
+    with pytest.raises(DataError, match=r"unknown class 'disgust'.*restrict"):
+        read_faces(root, weights)
+    judged = bring_together(weights, read_faces(read_data(root), weights), "restrict")
+    assert judged.labels.labels == ("happy", "angry")
+    assert (len(judged.samples), sum(judged.left_out.values())) == (8, 20)
 
 
 def write_pixels(drawn: Drawn, path: Path, targets: np.ndarray) -> Path:
