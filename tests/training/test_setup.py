@@ -18,6 +18,21 @@ def test_dropout_is_that_of_whole_maps_too() -> None:
     assert {each.p for each in layers} == {0.35}
 
 
+def test_layers_that_would_stay_random_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    fast, vgg = Recipe.load("fast-7class"), Recipe.load("vgg16-7class").override({"input.size": 32})
+    for recipe in (fast, vgg):
+        starting_network(recipe, recipe.label_set)
+    assert not caplog.records
+    starting_network(fast.override({"freeze": ["backbone.stem"]}), fast.label_set)
+    assert "3 tensors are not trained (backbone.stem.0.weight ...) and stay as they are drawn" in caplog.text
+    starting_network(vgg.override({"backbone_args": {"pool": 1}}), vgg.label_set)  # 8 of the 13
+    assert "20 tensors are not trained (backbone.features.0.weight ...)" in caplog.text
+    caplog.clear()
+    frozen = {"init": "fast-7class", "freeze": ["backbone.stem"]}
+    starting_network(fast.override(frozen), fast.label_set)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("backbone", ["torchvision:alexnet", "torchvision:inception_v3"])
 def test_crops_that_a_backbone_pools_away_are_refused_before_the_training(backbone: str) -> None:
     recipe = Recipe.load("fast-7class").override({"backbone": backbone, "input.size": 20, "labels": ["happy", "sad"]})

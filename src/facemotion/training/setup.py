@@ -144,7 +144,21 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
     ]
     if prefixes:
         raise RecipeError("no layer begins so", "freeze", "the beginning of a layer's name", ", ".join(prefixes))
+    if recipe.init == "none":
+        _tell_what_stays_random(net, recipe)
     return net, config
+
+
+def _tell_what_stays_random(net: EmotionNet, recipe: Recipe) -> None:
+    """Layers that stand still are of use in a network that has learnt already; in one that has not it learns less."""
+    still = [name for name, each in net.named_parameters() if not each.requires_grad or name.startswith(recipe.freeze)]
+    if still:
+        logger.warning(
+            "%d tensors are not trained (%s ...) and stay as they are drawn at random, since init is none: see freeze "
+            "and backbone_args, or begin with weights",
+            len(still),
+            still[0],
+        )
 
 
 def same_network(told: str, recipe: Recipe, place: str) -> tuple[EmotionNet, WeightsConfig]:
