@@ -21,7 +21,8 @@ from facemotion.recipes.toml import check, check_text, given, parse_value, to_to
 # what a value of the right type must be besides, and for which keys
 _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
     ("at least 1", lambda value: value >= 1, "epochs batch_size"),
-    ("above 0", lambda value: value > 0, "optimizer.lr schedule.factor distill.temperature"),
+    ("above 0", lambda value: value > 0, "optimizer.lr distill.temperature"),
+    ("above 0 and at most 1", lambda value: 0 < value <= 1, "schedule.factor"),
     ("0 to 1024", lambda value: 0 <= value <= 1024, "threads"),
     ("0 or more and below 2**63", lambda value: 0 <= value < 2**63, "seed"),
     ("above 0 and below 1", lambda value: 0 < value < 1, "val_share"),
@@ -29,15 +30,16 @@ _RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
     (
         "0 to 1",
         lambda value: 0 <= value <= 1,
-        "loss.label_smoothing second.share distill.mix augment.crop augment.flip augment.erasing",
+        # beyond 1 the faces of an augmentation are black, inverted, out of sight or nothing but noise
+        "loss.label_smoothing second.share distill.mix augment.crop augment.flip augment.erasing augment.shift "
+        "augment.brightness augment.contrast augment.noise",
     ),
     (
         "at least 0",
         lambda value: value >= 0,
         "clip_grad optimizer.weight_decay schedule.warmup_epochs schedule.patience schedule.cooldown "
-        "schedule.min_lr schedule.milestones loss.gamma augment.rotation augment.shift augment.brightness "
-        "augment.contrast augment.widen augment.sharpness augment.noise augment.mixup augment.cutmix "
-        "augment.plain_epochs stop.patience stop.min_delta",
+        "schedule.min_lr schedule.milestones loss.gamma augment.rotation augment.widen augment.sharpness augment.mixup "
+        "augment.cutmix augment.plain_epochs stop.patience stop.min_delta",
     ),
 )
 
