@@ -156,6 +156,7 @@ def describe(folder: Path, chosen_on: str, split: str | None, timed: str | None)
         # data once, in however many steps it was learnt
         trained_on=tuple(each for place, each in enumerate(told) if each not in told[:place]),
         chosen_on=chosen_on,
+        chosen_before=tuple(each | {"data": "FER-2013"} for each in classifier.config.chosen_before),
         metrics=(),
         **(speed(folder, classifier.config.backbone) if timed is None else told_speed(timed)),
     )

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 
 from facemotion.classifier import Classifier, save_network
+from facemotion.evaluation.leak import splits_that_chose
 from facemotion.weights.spec import Packing, WeightsConfig
 
 
@@ -33,7 +36,21 @@ def main() -> None:
     first.net.load_state_dict(states[0] | mean)
     first.net.temperature = 1.0
     config = dataclasses.replace(first.config, packing=Packing(ranks=first.config.packing.ranks), metrics=())
+    # what any of them has seen the mean has seen too; the first one's own faces last, whose labels the mean has
+    configs = [each.config for each in (*others, first)]
+    config = dataclasses.replace(
+        config,
+        trained_on=once(told for each in configs for told in each.trained_on),
+        chosen_on=None,
+        chosen_before=once(told for each in configs for told in splits_that_chose(each)),
+    )
     save_network(first.net, config, out)
+
+
+def once(told: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Each of them in its last place."""
+    every = list(told)
+    return tuple(each for place, each in enumerate(every, start=1) if each not in every[place:])
 
 
 def kind(config: WeightsConfig) -> tuple[object, ...]:

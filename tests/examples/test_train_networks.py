@@ -22,7 +22,9 @@ from small_sets import draw_face
 from facemotion import Recipe
 from facemotion.backbones.network import build_network, plan_network
 from facemotion.classifier import Classifier
+from facemotion.evaluation.leak import splits_that_chose
 from facemotion.inputs import InputSpec
+from facemotion.weights.folder import read_config
 from facemotion.weights.pack import make_low_rank
 from facemotion.weights.spec import Head, Packing
 
@@ -87,10 +89,19 @@ def test_the_mean_of_weights_lies_between_them_and_is_of_one_kind(
     with torch.no_grad():
         for parameter in one.net.parameters():
             parameter += 1
+    own = {"data": "mine.csv", "split": "train", "fingerprint": "beef"}
+    chose = {"data": "mine.csv", "split": "val", "fingerprint": "cafe"}
+    one.config = dataclasses.replace(one.config, trained_on=(own,), metrics=(chose,), chosen_on="mine.csv val")
     one.save(tmp_path / "moved")
+    first = read_config(weights)
     for name, array in mean(weights, tmp_path / "moved", tmp_path / "moved").items():
         before, moved = arrays(weights)[name], arrays(tmp_path / "moved")[name]
         np.testing.assert_allclose(array, (before + 2 * moved) / 3, rtol=1e-5, atol=1e-6)
+    # what the others have seen is told, once
+    config = read_config(tmp_path / "mean")
+    assert config.trained_on == (own, *first.trained_on)
+    chosen = [{**chose, "labels": list(one.labels)}, *splits_that_chose(first)]
+    assert (config.chosen_on, list(config.chosen_before)) == (None, chosen)
     with pytest.raises(SystemExit, match="fast-8class is another network"):
         mean(weights, "fast-8class")
 
