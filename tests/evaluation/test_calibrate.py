@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from training_patterns import LABELS, patterns
 
 from facemotion import EmotionRecognizer, Evaluator, InputSpec, Recipe, Samples, Trainer
@@ -77,6 +78,17 @@ def test_a_network_that_is_sure_beyond_the_smallest_float_gets_its_own_temperatu
     judged = Evaluator(tmp_path / "sure", device="cpu").evaluate(stripes, split="val", allow_selected_split=True)
     assert judged.ece == pytest.approx(done.ece_before, abs=1e-5)
     assert done.log_loss_before > done.log_loss_after
+
+
+def test_a_temperature_that_no_weights_may_have_is_said(stripes: Samples, knows_stripes: Path, tmp_path: Path) -> None:
+    loud = Classifier.load(knows_stripes, device="cpu")
+    with torch.no_grad():
+        for parameter in loud.net.head.parameters():
+            parameter *= 1e5
+    loud.save(tmp_path / "loud")
+    with pytest.raises(DataError, match=r"no temperature fits.*expected 0\.001 to 1000, got \d{4}"):
+        calibrate(tmp_path / "loud", stripes, tmp_path / "copy", device="cpu")
+    assert not (tmp_path / "copy").exists()
 
 
 def test_figures_of_another_temperature_do_not_stay(stripes: Samples, too_sure: Path, tmp_path: Path) -> None:

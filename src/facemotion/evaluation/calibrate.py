@@ -99,6 +99,10 @@ def calibrate(
         warmth = min(_WARMER * warmth, HOTTEST)
         seen = seen_at(warmth)
     factors = config.temperature / warmth, fit_temperature(seen, samples.targets)
+    temperature = warmth * factors[1]
+    if not 1 / HOTTEST <= temperature <= HOTTEST:
+        wanted = f"{1 / HOTTEST:g} to {HOTTEST:g}"
+        raise DataError("no temperature fits that weights may have", samples.source, wanted, f"{temperature:g}")
     before, after = (np.exp(log_probabilities(seen, factor)) for factor in factors)
     losses = [log_loss(seen, samples.targets, factor) for factor in factors]
     done = Calibration(
@@ -109,7 +113,7 @@ def calibrate(
         label_rule=samples.label_rule,
         count=len(samples),
         temperature_before=config.temperature,
-        temperature=warmth * factors[1],
+        temperature=temperature,
         ece_before=calibration_error(reliability(before, samples.targets)),
         ece_after=calibration_error(reliability(after, samples.targets)),
         log_loss_before=losses[0],
