@@ -132,6 +132,22 @@ def test_copies_beside_the_best_network_are_kept(recipe: Recipe, train: Samples,
     assert {"best", "best.old", "best.new"} <= {each.name for each in out.iterdir()}
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_training_whose_best_network_was_taken_away_does_not_go_on_without_it(
+    recipe: Recipe, train: Samples, val: Samples, out: Path, epochs: int
+) -> None:
+    again = Trainer(recipe, out=out, epochs=epochs)
+    try:
+        again.fit(train, val, progress=stop_in_second_epoch)
+    except Stopped:
+        assert epochs == 2
+    shutil.move(out / "best", out.with_name("best"))
+    with pytest.raises(TrainingError, match=r"best is gone.*that of epoch 1: put it back, or .*--fresh"):
+        again.fit(train, val)
+    shutil.move(out.with_name("best"), out / "best")
+    assert len(again.fit(train, val)) == epochs
+
+
 def test_numbers_of_numpy_are_written_as_numbers(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
     numbers = {"input__mean": [train.targets.mean() / 4], "input__std": np.array([0.25]), "epochs": np.int64(1)}
     wanted = Trainer(recipe, out=out, dropout=np.float64(0.2), labels=recipe.label_set, **numbers)

@@ -19,6 +19,7 @@ from facemotion.errors import TrainingError, WeightsError
 logger = logging.getLogger(__name__)
 
 _FOLDER, _NAME = "checkpoints", "last.pt"
+_PARTS = {"recipe", "resolved", "config", "data", "loop", "history", "sums"}
 # how a training is started over, in messages
 FRESH = '--fresh (in Python resume="never")'
 # others have folders of that name, too
@@ -96,7 +97,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damage shows as a different exception of torch's reader each time
         raise TrainingError(f"{path} is damaged ({type(error).__name__}: {error}): start anew with {FRESH}") from error
-    if not isinstance(state, dict) or not {"recipe", "resolved", "config", "data", "loop"} <= state.keys():
+    if not isinstance(state, dict) or not state.keys() >= _PARTS:
         raise TrainingError(f"{path} is no checkpoint of a training of ours: choose another --out")
     return state
 

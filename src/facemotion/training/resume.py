@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from facemotion.errors import TrainingError
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.checkpoint import FRESH, WRITTEN, has_begun, load_checkpoint, recover_folder
-from facemotion.weights.spec import MODEL, WeightsConfig
+from facemotion.weights.spec import CONFIG, MODEL, WeightsConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,12 @@ def earlier_state(folder: Path) -> dict[str, Any] | None:
                 f"{folder} holds {', '.join(found)}, and no checkpoint of the training that made it: choose another "
                 f"--out, or start over with {FRESH}, which moves the folder aside"
             )
+    # it is written before the checkpoint that tells of it, so that somebody has taken it away
+    elif (epoch := saved["history"]["best_epoch"]) and not (folder / "best" / CONFIG).is_file():
+        raise TrainingError(
+            f"{folder / 'best'} is gone, with the best network so far, that of epoch {epoch}: put it back, or start "
+            f"anew with {FRESH}"
+        )
     return saved
 
 
