@@ -98,25 +98,28 @@ def test_a_close_crop_shows_what_the_whole_picture_has_no_pixels_for() -> None:
     assert close.images.std(dim=(1, 2, 3)).max() > 0.5
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        replace(EVERYTHING, mixup=0, cutmix=0),
-        replace(EVERYTHING, noise=0, mixup=0),
-        replace(EVERYTHING, noise=0, cutmix=0),
-    ],
-)
-def test_teachers_are_shown_their_own_sizes_of_the_same_part_without_noise(samples: Samples, settings: Augment) -> None:
-    sizes = (24, 32, 48)
+@pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
+def test_teachers_are_shown_their_own_sizes_of_the_same_part(samples: Samples, mixing: str) -> None:
+    sizes, settings = (24, 32, 48), replace(EVERYTHING, noise=0, **{mixing: 0})
     learning = Loader(samples, InputSpec(size=32), batch_size=10, shown_sizes=sizes, augment=settings).epoch(0)
-    quiet = [
-        Loader(samples, InputSpec(size=size), batch_size=10, augment=replace(settings, noise=0)).epoch(0)
-        for size in sizes
-    ]
-    for batch, *wanted in zip(learning, *quiet, strict=True):
+    own = [Loader(samples, InputSpec(size=size), batch_size=10, augment=settings).epoch(0) for size in sizes]
+    for batch, *wanted in zip(learning, *own, strict=True):
         assert batch.images.shape[2:] == (32, 32)
         for size, alone in zip(sizes, wanted, strict=True):
             assert torch.equal(batch.shown[size], alone.images)
+
+
+def test_teachers_are_shown_the_noise_that_the_network_is_fed() -> None:
+    spec, grey = (
+        InputSpec(size=32),
+        Samples.from_arrays(np.full((20, 64, 64), 128, np.uint8), np.arange(20) % 7, "fer7"),
+    )
+    settings = Augment(crop=0.9, noise=0.1)
+    for batch in Loader(grey, spec, batch_size=10, shown_sizes=(32, 48), augment=settings).epoch(0):
+        assert torch.equal(batch.shown[32], batch.images)
+        grown = torch.nn.functional.interpolate(batch.images, (48, 48), mode="bilinear", align_corners=False)
+        assert batch.images.std() > 0.05
+        torch.testing.assert_close(batch.shown[48], grown, atol=1e-4, rtol=0)
 
 
 def test_what_a_network_is_fed_does_not_hang_on_what_its_teachers_are_shown(samples: Samples) -> None:

@@ -177,7 +177,10 @@ def _colour(images: torch.Tensor, draws: Draws) -> torch.Tensor:
         blurred = functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
         images = torch.lerp(blurred, images, _beside(images, draws.sharpness).view(-1, 1, 1, 1))
     if draws.noise is not None:
-        images = images + _beside(images, draws.noise)
+        noise = _beside(images, draws.noise)
+        if noise.shape[2:] != images.shape[2:]:  # a teacher sees the network's own noise at its own size
+            noise = functional.interpolate(noise, images.shape[2:], mode="bilinear", align_corners=False)
+        images = images + noise
     changes = (draws.brightness, draws.contrast, draws.sharpness, draws.noise)
     return images.clamp_(0, 1) if any(change is not None for change in changes) else images
 

@@ -58,8 +58,8 @@ class Loader:
     """The batches of samples, an epoch at a time: `for batch in loader.epoch(3): ...`.
 
     second: (samples, K) shares of other labels, for a second head.
-    shown_sizes: sides of further crops of every face, changed like the first but without noise, for teachers: the
-    network's own, scaled to their size, lack what they look for.
+    shown_sizes: sides of further crops of every face, changed like the first, for teachers: the network's own, scaled
+    to their size, lack what they look for.
     augment: a recipe's augmentation; without it pictures are only fitted, exactly as inference does it.
     sampling: "order", "shuffle", or "balanced", which takes every class equally often.
     workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
@@ -144,9 +144,8 @@ class Loader:
         mine = np.array_split(np.arange(count), self.world_size)[self.rank]
         needed = mine if pairs is None else np.unique(np.concatenate([mine, pairs.partner[mine]]))
         draws = draws.take(needed) if draws else None
-        quiet = replace(draws, noise=None) if draws else None
-        crops = [self._fed(chosen[needed], draws, self.spec)]
-        crops += [self._fed(chosen[needed], quiet, replace(self.spec, size=size)) for size in self.shown_sizes]
+        sizes = (self.spec.size, *self.shown_sizes)
+        crops = [self._fed(chosen[needed], draws, replace(self.spec, size=size)) for size in sizes]
         targets = self._tensor(self._targets[chosen[needed]])
         if pairs is not None:
             own = self._tensor(np.searchsorted(needed, mine))

@@ -69,7 +69,7 @@ class Second:
 class Distill:
     """teachers: weights (names or folders) whose probabilities, averaged, are learnt beside the labels.
 
-    They may know more labels and see larger or smaller crops; noise is not shown to them.
+    They may know more labels and see larger or smaller crops, changed like the network's.
     mix: the teachers' share of the loss; temperature: softens both sides.
     """
 
