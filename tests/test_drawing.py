@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from facemotion import Box, Face, FaceEmotion, LabelSet, drawing
-from facemotion.drawing import _Panel, _text, caption, draw, label_colour, mirror
+from facemotion.drawing import _Panel, caption, draw, label_colour, mirror
+from facemotion.pixel_text import text_mask
 
 LABELS = LabelSet.named("ferplus8")
 
@@ -67,7 +68,7 @@ def test_text_and_line_stand_out_from_any_ground(ground: int, size: tuple[int, i
 def test_text_is_never_cut_by_the_border(box: tuple[int, int, int, int]) -> None:
     """Every inked pixel of the tag is found again somewhere in the picture, dark on its ground."""
     drawn = draw(np.full((240, 320, 3), 90, np.uint8), [emotion("happy", box)])
-    ink = _text("happy 86%", 11) > 127
+    ink = text_mask("happy 86%", 11) > 127
     height, width = ink.shape
     windows = np.lib.stride_tricks.sliding_window_view(drawn.max(axis=2) < 130, (height, width))
     assert (windows[..., ink].all(axis=-1) & ~windows[..., ~ink].all(axis=-1)).any()
@@ -160,14 +161,29 @@ def test_in_a_crowd_the_text_of_a_panel_is_as_small_as_it_has_to_be(
     wide = np.tile(astronaut, (1, 3, 1))
     row = [emotion("happy", (x, 200, x + 70, 290)) for x in range(40, 1500, 240)]
     draw(wide, row[:1], bars=True)
-    [(x1, y1, x2, y2)] = drawn
+    [(_, y1, _, y2)] = drawn
     draw(wide, row, bars=True)
     assert len(drawn) == 1 + len(row)
     wide_crowd = [emotion("happy", (x, y, x + 70, y + 90)) for x in range(20, 1500, 150) for y in (40, 250)]
     drawn.clear()
     draw(wide, wide_crowd, bars=True)
     assert len(drawn) >= 0.7 * len(wide_crowd)
-    assert all(right - left <= x2 - x1 and low - high <= y2 - y1 for left, high, right, low in drawn)
+    # all in text of one size
+    assert {low - high for _, high, _, low in drawn} < set(range(y2 - y1))
+    assert len({low - high for _, high, _, low in drawn}) == 1
+
+
+def test_tags_are_as_small_as_they_have_to_be_to_leave_each_other_readable(astronaut: np.ndarray) -> None:
+    wide = np.tile(astronaut, (1, 3, 1)).clip(40, 255)
+    row = [emotion("surprise", (x, 200, x + 70, 290)) for x in range(40, 1500, 120)]
+    alone = (draw(wide, row[:1]) != wide).any(axis=2)[:198]
+    tags = (draw(wide, row) != wide).any(axis=2)[:198]
+    assert 0 < tags.any(axis=1).sum() < alone.any(axis=1).sum()
+    # with a gap between each and the next
+    assert (np.diff(tags.any(axis=0).astype(int), prepend=0) == 1).sum() == len(row)
+    # two on the very same place can't, and make the others no smaller
+    twice = [emotion("surprise", (40, 200, 110, 290))] * 2 + [emotion("happy", (400, 200, 470, 290))]
+    assert ((draw(wide, twice) != wide).any(axis=2)[:198] & alone == alone).all()
 
 
 def test_no_panel_stands_beside_somebody_else_s_face(astronaut: np.ndarray) -> None:
@@ -183,18 +199,18 @@ def test_labels_of_one_s_own_are_written_and_keep_their_colour(astronaut: np.nda
     drawn = draw(astronaut, [emotion("眠い", (178, 62, 268, 176), own)], bars=True)
     assert not np.array_equal(drawn, astronaut)
     assert label_colour("müde") == label_colour("müde")
-    assert np.array_equal(_text("müde", 20), _text("mude", 20))
-    assert np.array_equal(_text("眠い", 20), _text("??", 20))
 
 
 def test_labels_that_the_font_can_t_write_are_told_apart_by_their_numbers(astronaut: np.ndarray) -> None:
     labels = LabelSet.of(["高兴", "悲伤", "calm"])
-    tag = _text("2 ?? 86%", max(11, round(len(astronaut) * 0.03)))
+    tag = text_mask("2 ?? 86%", max(11, round(len(astronaut) * 0.03)))
     drawn = draw(astronaut, [emotion("悲伤", (178, 62, 268, 176), labels)])[62 - len(tag) : 62, 178:][:, : tag.shape[1]]
     ground = np.array(label_colour("悲伤"))
     assert np.array_equal((drawn != ground).any(axis=2), tag > 0)
     names = _Panel.of(dict.fromkeys(labels, 0.3), 20).names
-    assert [np.array_equal(name, _text(text, 20)) for name, text in zip(names, ("1 ??", "2 ??", "calm"), strict=True)]
+    assert [
+        np.array_equal(name, text_mask(text, 20)) for name, text in zip(names, ("1 ??", "2 ??", "calm"), strict=True)
+    ]
 
 
 def test_a_small_face_is_not_hidden_by_a_large_one(astronaut: np.ndarray) -> None:

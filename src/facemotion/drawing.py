@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from facemotion.boxes import Box
 from facemotion.images import read_image
-from facemotion.lettering import told_apart, writable
+from facemotion.lettering import told_apart
 from facemotion.opencv import cv2
+from facemotion.pixel_text import (
+    SMALLEST_CLEAR_TEXT,
+    SMALLEST_TEXT,
+    fitting_text,
+    text_mask,
+    text_size,
+    text_sizes,
+    write_text,
+)
 from facemotion.results import FaceEmotion
 
 if TYPE_CHECKING:
@@ -40,7 +47,6 @@ _COLOURS: dict[str, Colour] = {
 _NO_LABEL: Colour = (255, 255, 255)
 _DARK: Colour = (20, 20, 20)
 _LIGHT: Colour = (245, 245, 245)
-_SMALLEST_TEXT = 7
 # a panel that hides more is left out: a whole face is 2, since its upper half counts twice
 _MOST_HIDDEN = 1.5
 # one in smaller text than usual is for faces with little room, and may hide no more than a corner of a face
@@ -60,7 +66,7 @@ def draw(image: Pixels, faces: Sequence[Face | FaceEmotion], *, bars: bool = Fal
     ordered = sorted(faces, key=lambda face: -face.box.area)
     for face in ordered:
         _draw_box(canvas, face)
-    tags = [tag for face in ordered if (tag := _draw_tag(canvas, face))]
+    tags = _draw_tags(canvas, ordered)
     if bars:
         _draw_panels(canvas, ordered, tags)
     return canvas
@@ -79,11 +85,11 @@ def mirror(image: Pixels, faces: Sequence[FaceEmotion]) -> tuple[Pixels, list[Fa
 def caption(image: Pixels, text: str) -> Pixels:
     """A copy of an RGB or grey image, in RGB, with a line of text in the lower left corner."""
     canvas = read_image(image).copy()
-    mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
+    mask = fitting_text(text, canvas.shape[1], canvas.shape[0], text_size(canvas))
     if mask is not None:
         y = canvas.shape[0] - mask.shape[0]
         canvas[y:, : mask.shape[1]] = _DARK
-        _write(canvas, mask, 0, y, _LIGHT)
+        write_text(canvas, mask, 0, y, _LIGHT)
     return canvas
 
 
@@ -103,20 +109,40 @@ def _draw_box(canvas: Pixels, face: Face | FaceEmotion) -> None:
     cv2.rectangle(canvas, (x1, y1), (x2, y2), label_colour(_label(face)), thickness)
 
 
-def _draw_tag(canvas: Pixels, face: Face | FaceEmotion) -> _Place | None:
-    """Label and score on the box, where they fit into the picture. Gives where they are."""
-    text = f"{_name(face)} {face.score:.0%}"
-    mask = _fitting(text, canvas.shape[1], canvas.shape[0], _text_size(canvas))
+def _draw_tags(canvas: Pixels, faces: Sequence[Face | FaceEmotion]) -> list[_Place]:
+    """Label and score on each box, in the largest text in which the fewest of them overlap. Gives where they are."""
+    tags: list[tuple[Face | FaceEmotion, Pixels, _Place]] = []
+    fewest = len(faces) ** 2
+    for size in text_sizes(canvas, SMALLEST_CLEAR_TEXT):
+        tried = [(face, *tag) for face in faces if (tag := _tag(canvas, face, size))]
+        if (overlaps := _overlaps([place for *_, place in tried])) < fewest:
+            tags, fewest = tried, overlaps
+        if not fewest:
+            break
+    for face, mask, (x1, y1, x2, y2) in tags:
+        ground = label_colour(_label(face))
+        canvas[y1:y2, x1:x2] = ground
+        write_text(canvas, mask, x1, y1, _DARK if _is_light(ground) else _LIGHT)
+    return [place for *_, place in tags]
+
+
+def _tag(canvas: Pixels, face: Face | FaceEmotion, size: int) -> tuple[Pixels, _Place] | None:
+    """The text of a tag and where it goes; None where it does not fit into the picture."""
+    mask = fitting_text(f"{_name(face)} {face.score:.0%}", canvas.shape[1], canvas.shape[0], size)
     if mask is None:
         return None
     x1, y1, _, _ = _inside(canvas, face)
     height, width = mask.shape
     x = min(x1, canvas.shape[1] - width)
     y = y1 - height if y1 >= height else min(y1, canvas.shape[0] - height)
-    ground = label_colour(_label(face))
-    canvas[y : y + height, x : x + width] = ground
-    _write(canvas, mask, x, y, _DARK if _is_light(ground) else _LIGHT)
-    return x, y, x + width, y + height
+    return mask, (x, y, x + width, y + height)
+
+
+def _overlaps(places: list[_Place]) -> int:
+    """How many pairs of places overlap."""
+    at = np.array(places).reshape(-1, 4)
+    sides = np.minimum(at[:, None, 2:], at[None, :, 2:]) - np.maximum(at[:, None, :2], at[None, :, :2])
+    return int(np.triu((sides > 0).all(axis=2), k=1).sum())
 
 
 @dataclass(frozen=True)
@@ -130,8 +156,8 @@ class _Panel:
 
     @classmethod
     def of(cls, scores: dict[str, float], size: int) -> _Panel:
-        numbers = [_text(f"{score:.0%}", size) for score in scores.values()]
-        names = [_text(name, size) for name in told_apart(tuple(scores)).values()]
+        numbers = [text_mask(f"{score:.0%}", size) for score in scores.values()]
+        names = [text_mask(name, size) for name in told_apart(tuple(scores)).values()]
         return cls(scores, names, numbers, longest_bar=4 * size)
 
     @property
@@ -156,38 +182,44 @@ def _widest(masks: list[Pixels]) -> int:
 
 
 def _draw_panels(canvas: Pixels, faces: Sequence[Face | FaceEmotion], tags: list[_Place]) -> None:
-    """The panel of each face, where it hides the least of faces and tags, and nothing of the panels before it."""
+    """The panels in text of one size: the largest in which every face has one, else that in which the most have."""
+    wanted = sum(isinstance(face, FaceEmotion) for face in faces)
+    most: list[tuple[_Panel, _Place]] = []
+    most_hidden = _MOST_HIDDEN
+    for size in text_sizes(canvas, SMALLEST_TEXT):
+        placed = _placed_panels(canvas, faces, tags, size, most_hidden)
+        most = placed if len(placed) > len(most) else most
+        if len(most) == wanted:
+            break
+        most_hidden = _MOST_HIDDEN_BY_SMALL_TEXT
+    for panel, place in most:
+        _draw_panel(canvas, panel, place)
+
+
+def _placed_panels(
+    canvas: Pixels, faces: Sequence[Face | FaceEmotion], tags: list[_Place], size: int, most_hidden: float
+) -> list[tuple[_Panel, _Place]]:
+    """Each face's panel where it hides the least of faces and tags, and nothing of the panels before it."""
     boxes = np.array([_inside(canvas, face) for face in faces]).reshape(-1, 4)
     # an eye tells more than a chin: the upper half of a face counts twice
     upper_halves = [(x1, y1, x2, (y1 + y2) // 2) for x1, y1, x2, y2 in boxes]
-    seen, panels = np.array([*boxes, *upper_halves, *tags]), np.empty((0, 4), int)
+    seen, taken = np.array([*boxes, *upper_halves, *tags]), np.empty((0, 4), int)
+    placed = []
     for index, face in enumerate(faces):
-        most_hidden = _MOST_HIDDEN
-        for panel in _fitting_panels(canvas, face):
-            hidden = {
-                place: _hidden(seen, place)
-                for place in _places(canvas, panel, _inside(canvas, face))
-                # a panel that is nearer to another face would pass for that one's
-                if _hidden(panels, place) <= _RIM and (gaps := _gaps(boxes, place))[index] == gaps.min()
-            }
-            place = min(hidden, key=hidden.__getitem__, default=None)
-            if place is not None and hidden[place] <= most_hidden:
-                _draw_panel(canvas, panel, place)
-                panels = np.append(panels, [place], axis=0)
-                break
-            most_hidden = _MOST_HIDDEN_BY_SMALL_TEXT
-
-
-def _fitting_panels(canvas: Pixels, face: Face | FaceEmotion) -> Iterator[_Panel]:
-    """The panel of a face in each size of text in which it fits into the picture, the largest first."""
-    if not isinstance(face, FaceEmotion):
-        return
-    size = _text_size(canvas)
-    while size >= _SMALLEST_TEXT:
-        panel = _Panel.of(face.scores, size)
-        if panel.height <= canvas.shape[0] and panel.width <= canvas.shape[1]:
-            yield panel
-        size -= max(1, size // 5)
+        panel = _Panel.of(face.scores, size) if isinstance(face, FaceEmotion) else None
+        if panel is None or panel.height > canvas.shape[0] or panel.width > canvas.shape[1]:
+            continue
+        hidden = {
+            place: _hidden(seen, place)
+            for place in _places(canvas, panel, _inside(canvas, face))
+            # a panel that is nearer to another face would pass for that one's
+            if _hidden(taken, place) <= _RIM and (gaps := _gaps(boxes, place))[index] == gaps.min()
+        }
+        place = min(hidden, key=hidden.__getitem__, default=None)
+        if place is not None and hidden[place] <= most_hidden:
+            placed.append((panel, place))
+            taken = np.append(taken, [place], axis=0)
+    return placed
 
 
 def _places(canvas: Pixels, panel: _Panel, box: _Place) -> list[_Place]:
@@ -222,10 +254,10 @@ def _draw_panel(canvas: Pixels, panel: _Panel, place: _Place) -> None:
     ground[:] = (ground * 0.12).astype(np.uint8)
     bars = x + panel.name_width
     for (label, score), name, number in zip(panel.scores.items(), panel.names, panel.numbers, strict=True):
-        _write(canvas, name, x, y, _LIGHT)
+        write_text(canvas, name, x, y, _LIGHT)
         inset, length = panel.line // 4, round(panel.longest_bar * score)
         canvas[y + inset : y + panel.line - inset, bars : bars + length] = label_colour(label)
-        _write(canvas, number, bars + panel.longest_bar, y, _LIGHT)
+        write_text(canvas, number, bars + panel.longest_bar, y, _LIGHT)
         y += panel.line
 
 
@@ -242,37 +274,6 @@ def _inside(canvas: Pixels, face: Face | FaceEmotion) -> _Place:
     height, width = canvas.shape[:2]
     x1, y1, x2, y2 = (round(value) for value in face.box.clip(width - 1, height - 1))
     return x1, y1, x2, y2
-
-
-def _text_size(canvas: Pixels) -> int:
-    return max(11, round(int(min(canvas.shape[:2])) * 0.03))
-
-
-def _fitting(text: str, width: int, height: int, size: int) -> Pixels | None:
-    """The text in the largest size, from `size` down, that fits into the picture; None where none does."""
-    for smaller in range(size, _SMALLEST_TEXT - 1, -1):
-        mask = _text(text, smaller)
-        if mask.shape[0] <= height and mask.shape[1] <= width:
-            return mask
-    return None
-
-
-@lru_cache(maxsize=2048)
-def _text(text: str, size: int) -> Pixels:
-    """How much of each pixel the text covers, 0 to 255. Pillow's font is clearer than OpenCV's when small."""
-    text = writable(text)
-    font = ImageFont.load_default(size)
-    ascent, descent = font.getmetrics() if isinstance(font, ImageFont.FreeTypeFont) else (size, 0)
-    rim = max(2, size // 4)
-    layer = Image.new("L", (round(font.getlength(text)) + 2 * rim, ascent + descent + rim))
-    ImageDraw.Draw(layer).text((rim, rim // 2), text, fill=255, font=font)
-    return np.asarray(layer)
-
-
-def _write(canvas: Pixels, mask: Pixels, x: int, y: int, colour: Colour) -> None:
-    part = canvas[y : y + mask.shape[0], x : x + mask.shape[1]]
-    share = mask[:, :, None].astype(np.float32) / 255
-    part[:] = (part * (1 - share) + np.array(colour, np.float32) * share).astype(np.uint8)
 
 
 def _is_light(colour: Colour) -> bool:
