@@ -32,8 +32,10 @@ def test_the_recipe_that_the_folder_keeps_goes_on_with_its_training_and_so_does_
     for each in (kept, open_recipe):
         assert len(Trainer(each, out=out).fit(train, val)) == 1
     # what is told is what was changed, and not what the folder decided for itself
-    with pytest.raises(TrainingError, match=r"another training \(epochs: 1 there, 2 here\)"):
+    with pytest.raises(TrainingError, match=r"another training \(epochs: 1 there, 2 here\)") as refused:
         Trainer(kept, out=out, epochs=2).fit(train, val)
+    assert f"--set init={out / 'best'}" in str(refused.value)
+    assert len(Trainer(kept, out=out / "longer", epochs=2, init=str(out / "best")).fit(train, val)) == 2
 
 
 @pytest.mark.parametrize("resume", ["auto", "never"])

@@ -81,7 +81,10 @@ def check_same(saved: dict[str, Any], recipe: Recipe, data: dict[str, str], fold
     )
     changed += _others(saved["data"], data)
     if changed:
-        ways = f"start anew with {FRESH}, or choose another --out"
+        ways = (
+            f"start anew with {FRESH}, or choose another --out; with --set init={folder / 'best'} that one begins with "
+            "what this one has learnt"
+        )
         raise TrainingError(f"{folder} holds another training ({'; '.join(changed)}): {ways}")
 
 
