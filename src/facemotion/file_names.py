@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from facemotion.errors import FacemotionError
@@ -59,19 +58,6 @@ def short_name(name: str) -> str:
     while len(os.fsencode(name)) > _MOST_BYTES:
         name = name[:-1]
     return name
-
-
-@contextmanager
-def growing(path: Path) -> Iterator[Path]:
-    """A place to write a file at: it gets its name once the block has ended well, and is gone otherwise."""
-    # hidden and of this call alone, so that neither somebody's file nor what another thread writes is in its place
-    part = path.with_name(f".{os.urandom(8).hex()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
-            part.unlink()
 
 
 def has_password(name: str) -> bool:

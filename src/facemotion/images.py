@@ -16,8 +16,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from facemotion.containers import BEGINNING, jpeg_scans, known_kind
 from facemotion.errors import ImageError
-from facemotion.file_names import at_home, growing, input_path, without_secrets
+from facemotion.file_names import at_home, input_path, without_secrets
 from facemotion.upright import orientation_of, upright_rgb
+from facemotion.whole_files import growing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

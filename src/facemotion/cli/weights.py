@@ -12,12 +12,12 @@ from facemotion.cli.labelled import label_set
 from facemotion.cli.paths import FOLDER, SOURCE
 from facemotion.cli.streams import shown_lines, tell_fault
 from facemotion.errors import FacemotionError
-from facemotion.file_names import growing
 from facemotion.labels import LabelSet
 from facemotion.recipes.toml import parse_value
 from facemotion.weights.catalogue import catalogue
 from facemotion.weights.listing import WeightsInfo, list_weights
 from facemotion.weights.store import locate, where
+from facemotion.whole_files import growing
 
 
 @click.group(epilog="Example: facemotion weights list")

@@ -17,10 +17,11 @@ from facemotion.data.pack import PACK, read_pack, write_pack
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import SPLIT_ALIASES, Samples
 from facemotion.errors import DataError
-from facemotion.file_names import growing, safe_name, shared_name, short_name
+from facemotion.file_names import safe_name, shared_name, short_name
 from facemotion.images import write_png
 from facemotion.inputs import InputSpec
 from facemotion.labels import LabelSet
+from facemotion.whole_files import growing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

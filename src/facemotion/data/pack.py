@@ -14,8 +14,8 @@ import numpy as np
 from facemotion.data.pictures import ArrayPictures
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
-from facemotion.file_names import growing
 from facemotion.labels import LabelSet
+from facemotion.whole_files import growing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,8 @@ from facemotion.data.copies import copy_groups
 from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError
-from facemotion.file_names import at_home, growing
+from facemotion.file_names import at_home
+from facemotion.whole_files import growing
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from facemotion.errors import DataError
-from facemotion.scale.places import UNFINISHED, Place, is_url
+from facemotion.scale.places import Place, is_url
 from facemotion.version import __version__
 from facemotion.weights.spec import WeightsConfig
+from facemotion.whole_files import UNFINISHED
 
 Format: TypeAlias = Literal["parquet", "csv"]
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ from typing import Any, BinaryIO
 from facemotion.errors import DataError, FacemotionError, ImageError
 from facemotion.file_names import at_home, has_password, without_secrets
 from facemotion.scale.arrow import pyarrow
+from facemotion.whole_files import growing
 
 # before what an object store refused is asked for again
 _PAUSE_SECONDS = 0.5
 _BLOCK = 1 << 20
-# ends the name of a file that is being written
-UNFINISHED = ".part"
 # behind the last ? of an address: settings of its file system, or none at all
 _OPTIONS = re.compile(r"(\w+=[^?]*)?")
 
@@ -142,20 +140,14 @@ class Place:
     @contextmanager
     def growing(self) -> Iterator[BinaryIO]:
         """A file to write into; it is there whole once the block has ended well, or not at all."""
-        folder, name = self.path.rsplit("/", 1)
         try:
             if self.local:
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                # a name of its own: a worker that was thought dead may still be writing the same
-                part = Path(folder) / f".{name}.{uuid.uuid4().hex}{UNFINISHED}"
-                try:
-                    with part.open("wb") as file:
-                        yield file
-                        file.flush()
-                        os.fsync(file.fileno())
-                    part.replace(self.path)
-                finally:
-                    part.unlink(missing_ok=True)
+                path = Path(self.path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with growing(path) as part, part.open("wb") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
             else:
                 with tempfile.TemporaryFile() as scratch:
                     yield scratch

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
-from facemotion.file_names import growing
 from facemotion.version import __version__
 from facemotion.weights.card import card, is_card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
+from facemotion.whole_files import growing
 
 LARGEST_CONFIG = 1 << 20
 # twice what the largest network of torchvision needs
