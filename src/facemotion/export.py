@@ -7,9 +7,7 @@ import json
 import logging
 import os
 import re
-import tempfile
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +18,11 @@ from facemotion.backbones.network import EmotionNet, normalise
 from facemotion.errors import MissingExtraError, WeightsError
 from facemotion.file_names import at_home
 from facemotion.onnx_runtime import load_onnxruntime
+from facemotion.whole_files import growing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from facemotion.inputs import InputSpec
     from facemotion.results import Pixels
     from facemotion.weights.spec import WeightsConfig
@@ -56,13 +57,11 @@ def export_onnx(net: EmotionNet, config: WeightsConfig, path: str | os.PathLike[
     whole = _CropsToProbabilities(copy.deepcopy(net).to("cpu", torch.float32), spec).eval()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as scratch:
-            partial = Path(scratch) / "model.onnx"
-            _write(whole, config, partial)
-            difference = max(_difference(whole, partial, _crops(spec, count)) for count in (1, 5))
+        with growing(target) as part:
+            _write(whole, config, part)
+            difference = max(_difference(whole, part, _crops(spec, count)) for count in (1, 5))
             if not difference <= TOLERANCE:  # a NaN is refused too
                 raise WeightsError(f"{target}: not written: its probabilities differ from torch's by {difference:.2g}")
-            partial.replace(target)
     except torch.onnx.OnnxExporterError as error:
         # the error itself begins with a banner; what it is about stands in its cause
         said = _COLOURS.sub("", str(error.__cause__ or error)).strip().partition("\n")[0]

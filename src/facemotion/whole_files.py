@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 # ends the name of a file that is being written
@@ -22,3 +22,11 @@ def growing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what went wrong is told, not that nothing is left to be removed
             part.unlink()
+
+
+def write_together(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files of a folder: all of them before the first, in their order, takes the place of what was there."""
+    with ExitStack() as places:
+        # the last to be opened is the first to get its name
+        for name, data in reversed(contents.items()):
+            places.enter_context(growing(folder / name)).write_bytes(data)

@@ -24,6 +24,7 @@ from facemotion.evaluation.plots import (
 )
 from facemotion.file_names import at_home
 from facemotion.version import __version__
+from facemotion.whole_files import write_together
 
 logger = logging.getLogger(__name__)
 
@@ -83,15 +84,7 @@ class Report(Findings):
             if (target / "report.json").exists():  # an older report's pictures would pass for this one's
                 for name in report_text.PICTURES.keys() - pictures.keys():
                     (target / name).unlink(missing_ok=True)
-            whole = files | pictures
-            try:  # all of it before the first takes its place
-                for name, data in whole.items():
-                    (target / f"{name}.part").write_bytes(data)
-                for name in whole:
-                    (target / f"{name}.part").replace(target / name)
-            finally:
-                for name in whole:
-                    (target / f"{name}.part").unlink(missing_ok=True)
+            write_together(target, files | pictures)
         except OSError as error:
             raise FacemotionError(f"{target}: the report can't be written: {error.strerror or error}") from error
         return [target / name for name in (*files, *pictures)]

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import hashlib
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from facemotion.errors import ChecksumError, ConfigError, WeightsError
@@ -14,7 +13,7 @@ from facemotion.version import __version__
 from facemotion.weights.card import card, is_card
 from facemotion.weights.catalogue import Pin
 from facemotion.weights.spec import CARD, CONFIG, MODEL, NO_PICKLES, PICKLES, WeightsConfig
-from facemotion.whole_files import growing
+from facemotion.whole_files import write_together
 
 LARGEST_CONFIG = 1 << 20
 # twice what the largest network of torchvision needs
@@ -88,11 +87,7 @@ def write_folder(folder: Path, config: WeightsConfig, tensors: bytes, name: str 
         for file in contents:
             if (folder / file).is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{file} is a folder")
-        # all are written before the first takes its place, so that what fails leaves the weights that were there; the
-        # first in here is the last to take its place
-        with ExitStack() as places:
-            for file, data in reversed(contents.items()):
-                places.enter_context(growing(folder / file)).write_bytes(data)
+        write_together(folder, contents)
     except OSError as error:
         raise WeightsError(f"{folder}: the weights can't be written: {error.strerror or error}") from error
     return config
