@@ -75,7 +75,7 @@ def test_a_report_that_can_not_be_written_leaves_the_one_before(report: Report, 
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most[1]))  # as a full disk is
     try:
         with pytest.raises(FacemotionError, match="the report can't be written"):
-            dataclasses.replace(report, data="others").save(tmp_path)
+            dataclasses.replace(report, data="others", slices=None).save(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -81,10 +81,11 @@ class Report(Findings):
         try:
             target.mkdir(parents=True, exist_ok=True)
             _refuse_others_files(target, [*files, *pictures])
-            if (target / "report.json").exists():  # an older report's pictures would pass for this one's
+            ours = (target / "report.json").exists()
+            write_together(target, files | pictures)
+            if ours:  # an older report's pictures would pass for this one's
                 for name in report_text.PICTURES.keys() - pictures.keys():
                     (target / name).unlink(missing_ok=True)
-            write_together(target, files | pictures)
         except OSError as error:
             raise FacemotionError(f"{target}: the report can't be written: {error.strerror or error}") from error
         return [target / name for name in (*files, *pictures)]
