@@ -10,12 +10,13 @@ import numpy as np
 
 from facemotion.boxes import Box
 from facemotion.opencv import cv2
+from facemotion.results import Face
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemotion.inputs import InputSpec
-    from facemotion.results import Face, FaceEmotion, Landmarks, Pixels
+    from facemotion.results import FaceEmotion, Landmarks, Pixels
 
 # Where the landmarks of an upright frontal face lie in the square about its box: the mean over 2,428 portraits, so
 # that a face is framed alike with and without alignment.
@@ -41,6 +42,12 @@ def cut(image: Pixels, faces: Sequence[Face | FaceEmotion], spec: InputSpec) -> 
         else:
             crop[:] = pixels
     return crops
+
+
+def whole_face(image: Pixels) -> Face:
+    """The face of a picture that is one already."""
+    height, width = image.shape[:2]
+    return Face(Box(0.0, 0.0, float(width), float(height)), 1.0)
 
 
 def without_margin(spec: InputSpec) -> InputSpec:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from facemotion.boxes import Box
 from facemotion.classifier import Classifier, Precision
-from facemotion.crops import cut, without_margin
+from facemotion.crops import cut, whole_face, without_margin
 from facemotion.detectors.detector import DETECTORS, FaceDetector, takes_pictures_for_faces
 from facemotion.devices import cpu_threads
 from facemotion.images import ImageSource, read_image
@@ -143,7 +142,7 @@ class EmotionRecognizer:
         """(n, K) probabilities of pictures that are faces already, whatever their size; column k is `labels[k]`."""
         spec = without_margin(self.classifier.config.input)
         faces = read_each(several(crops), cpu_threads())
-        ready = [cut(face, [_whole(face)], spec) for face in faces]
+        ready = [cut(face, [whole_face(face)], spec) for face in faces]
         shape = (0, spec.size, spec.size, spec.channels)
         return self.classifier.probabilities(np.concatenate([np.empty(shape, np.uint8), *ready]), batch_size)
 
@@ -189,7 +188,3 @@ class EmotionRecognizer:
         scores = {label: float(value) for label, value in zip(self.labels, row, strict=True)}
         label = self.labels[int(row.argmax())]
         return FaceEmotion(label, scores[label], scores, face.box, face.score, face.landmarks)
-
-
-def _whole(image: Pixels) -> Face:
-    return Face(Box(0, 0, image.shape[1], image.shape[0]), 1.0)

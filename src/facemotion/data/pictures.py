@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import numpy as np
 
 from facemotion import crops
-from facemotion.boxes import Box
 from facemotion.errors import DataError, ImageError
 from facemotion.images import read_image
-from facemotion.results import Face
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,9 +143,7 @@ def fit_all(pictures: Sequence[Pixels], spec: InputSpec) -> Pixels:
         if picture.shape[:2] == crop.shape[:2] and (picture.ndim == 2 or spec.colour == "rgb"):
             crop[:] = picture[:, :, None] if picture.ndim == 2 else picture
         else:
-            height, width = picture.shape[:2]
-            face = Face(Box(0, 0, width, height), 1.0)
-            crop[:] = crops.cut(read_image(picture), [face], whole)[0]
+            crop[:] = crops.cut(read_image(picture), [crops.whole_face(picture)], whole)[0]
     return result
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facemotion.boxes import Box
-from facemotion.results import Face
+from facemotion.crops import whole_face
 
 if TYPE_CHECKING:
-    from facemotion.results import Pixels
+    from facemotion.results import Face, Pixels
 
 
 class Whole:
@@ -20,5 +19,4 @@ class Whole:
         """There is nothing to choose: the arguments are those of every detector."""
 
     def detect(self, image: Pixels) -> list[Face]:
-        height, width = image.shape[:2]
-        return [Face(Box(0.0, 0.0, float(width), float(height)), 1.0)]
+        return [whole_face(image)]
