@@ -79,8 +79,7 @@ def _warp(image: Pixels, transform: NDArray[np.float64], size: int) -> Pixels:
     turn, shift = transform[:, :2], transform[:, 2]
     shrink = 1 / np.hypot(*turn[:, 0])
     if shrink > 2:
-        corners = np.linalg.inv(turn) @ (np.array([[0, size, 0, size], [0, 0, size, size]]) - shift[:, None])
-        x1, y1, x2, y2 = _inner(Box(*corners.min(axis=1), *corners.max(axis=1)), image)
+        x1, y1, x2, y2 = _seen(transform, size, image)
         width, height = max(round((x2 - x1) / shrink), 1), max(round((y2 - y1) / shrink), 1)
         image = cv2.resize(image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_AREA)
         shift = turn @ (x1, y1) + shift
@@ -93,8 +92,7 @@ def _warp(image: Pixels, transform: NDArray[np.float64], size: int) -> Pixels:
 def sample(image: NDArray[np.uint8], matrix: NDArray[Any], size: int, border: int) -> NDArray[np.uint8]:
     """A square of the image through a (2, 3) transform. Of an image too large for OpenCV 4 only the part about it."""
     if max(image.shape[:2]) >= _TOO_LARGE:
-        corners = np.linalg.inv(matrix[:, :2]) @ (np.array([[0, size, 0, size], [0, 0, size, size]]) - matrix[:, 2:])
-        x1, y1, x2, y2 = _inner(Box(*corners.min(axis=1) - 2, *corners.max(axis=1) + 2), image)
+        x1, y1, x2, y2 = _seen(matrix, size, image, rim=2)
         image, matrix = image[y1:y2, x1:x2], matrix.copy()
         matrix[:, 2] += matrix[:, :2] @ (x1, y1)
     seen: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
@@ -117,6 +115,12 @@ def _cut_square(image: Pixels, square: Box, size: int) -> Pixels:
         return inner
     crop: Pixels = cv2.copyMakeBorder(inner, top, size - bottom, left, size - right, cv2.BORDER_REPLICATE)
     return crop
+
+
+def _seen(matrix: NDArray[Any], size: int, image: Pixels, rim: int = 0) -> tuple[int, int, int, int]:
+    """The part of the image that a square through a (2, 3) transform shows, with a rim about it."""
+    corners = np.linalg.inv(matrix[:, :2]) @ (np.array([[0, size, 0, size], [0, 0, size, size]]) - matrix[:, 2:])
+    return _inner(Box(*corners.min(axis=1) - rim, *corners.max(axis=1) + rim), image)
 
 
 def _inner(box: Box, image: Pixels) -> tuple[int, int, int, int]:
