@@ -16,6 +16,7 @@ import torch
 from facemotion.backbones.network import EmotionNet
 from facemotion.data.loaders import Batch
 from facemotion.errors import DataError, TrainingError
+from facemotion.evaluation.reading import split_name
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.batches import training_batches, validation_batches
 from facemotion.training.distributed import own_threads
@@ -28,6 +29,7 @@ from facemotion.training.resume import check_alike, check_same, earlier_state, f
 from facemotion.training.second import add_head, first_head, second_targets, told_of_second
 from facemotion.training.setup import choose_precision, same_network, starting_network
 from facemotion.training.teachers import made_ready, read_teachers, told_of_teachers
+from facemotion.weights.spec import words_for
 
 if TYPE_CHECKING:
     from facemotion.data.samples import Samples
@@ -219,24 +221,21 @@ class Run:
         if not self._together.first:
             return
         figures = {"accuracy": result.accuracy, "macro_f1": result.macro_f1}
-        own = (*self._config.trained_on, self._told_of(self._training) | told_of_second(self._recipe))
+        own = (*self._config.trained_on, _told_of(self._training) | told_of_second(self._recipe))
+        judged = _told_of(self._validation)
         seen, before = [each.get("fingerprint") for each in own], self._config.chosen_before
         config = dataclasses.replace(
             self._config,
             description=self._recipe.description,
             # the network's own faces last, whose labels are its own
             trained_on=(*(each for each in self._taught if each.get("fingerprint") not in seen), *own),
-            chosen_on=f"{self._validation.source} {_split(self._validation)}".strip(),
-            chosen_before=tuple(each for each in before if each.get("fingerprint") != self._validation.fingerprint),
-            metrics=({**self._told_of(self._validation), **figures},),
+            chosen_on=words_for(judged),
+            chosen_before=tuple(each for each in before if each.get("fingerprint") != judged["fingerprint"]),
+            metrics=(judged | figures,),
         )
         net: EmotionNet = self._loop.judged
         net = copy.deepcopy(net) if self._second is None else first_head(net, len(self._training.labels))
         self._folder.keep(net, config)
-
-    def _told_of(self, samples: Samples) -> dict[str, Any]:
-        told: dict[str, Any] = {"data": samples.source, "split": _split(samples), "count": len(samples)}
-        return told | {"label_rule": samples.label_rule, "fingerprint": samples.fingerprint}
 
     def _save_if_due(self, *, epoch_is_over: bool = False) -> None:
         due = self.history.finished or self._folder.is_due(epoch_is_over=epoch_is_over)
@@ -284,5 +283,6 @@ class Run:
         return self._recipe.override({"precision": self._together.agree(chosen)})
 
 
-def _split(samples: Samples) -> str:
-    return "/".join(name for name in samples.split_counts() if name)
+def _told_of(samples: Samples) -> dict[str, Any]:
+    told: dict[str, Any] = {"data": samples.source, "split": split_name(samples) or "", "count": len(samples)}
+    return told | {"label_rule": samples.label_rule, "fingerprint": samples.fingerprint}

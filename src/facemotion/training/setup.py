@@ -133,11 +133,18 @@ def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, Weig
     else:
         known = Classifier.load(recipe.init, device="cpu")
         _tell_what_is_taken(recipe, known.config)
-        config = dataclasses.replace(known.config, labels=labels.labels, temperature=1.0, packing=Packing())
-        config = dataclasses.replace(config, chosen_on=None, chosen_before=splits_that_chose(known.config))
-        net = known.net if known.labels == labels else _new_head(known.net, config)
+        config = dataclasses.replace(
+            known.config,
+            labels=labels.labels,
+            temperature=1.0,
+            packing=Packing(ranks=known.config.packing.ranks),
+            chosen_on=None,
+            chosen_before=splits_that_chose(known.config),
+        )
+        net = known.net
         net.temperature = 1.0
-        config = dataclasses.replace(config, packing=Packing(ranks=known.config.packing.ranks))
+        if known.labels != labels:  # only the last layer is new
+            net.head[-1] = nn.Linear(last_layer(net).in_features, len(labels))
     _set_dropout(net, recipe)
     prefixes = [
         prefix for prefix in recipe.freeze if not any(name.startswith(prefix) for name, _ in net.named_modules())
@@ -205,12 +212,6 @@ def _tell_what_is_taken(recipe: Recipe, config: WeightsConfig) -> None:
     for key, value in own.items():
         if getattr(recipe, key) != value:
             logger.warning("%s: its own %s is taken, %s, and not the recipe's", recipe.init, key, value)
-
-
-def _new_head(net: EmotionNet, config: WeightsConfig) -> EmotionNet:
-    """The same network for other labels: only the last layer is new."""
-    net.head[-1] = nn.Linear(last_layer(net).in_features, len(config.labels))
-    return net
 
 
 def last_layer(net: EmotionNet) -> nn.Linear:
