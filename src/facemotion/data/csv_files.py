@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +29,17 @@ PATH_NAMES = (
 
 # Excel's own first line, which names what separates the others; spreadsheets neither show nor count it
 _SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?\s*', re.IGNORECASE)
+
+
+@contextmanager
+def opened_table(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """The names of a CSV's columns and the rows below them; a DataError where it can't be read, then or later."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv_rows(file)
+            yield column_names(rows, path), rows
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
 
 
 def csv_rows(file: TextIO) -> Iterator[list[str]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from facemotion.data.classes import match_words_of
-from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, header_of, whole_rows
+from facemotion.data.csv_files import PATH_NAMES, header_of, opened_table, whole_rows
 from facemotion.data.faults import Faults
 from facemotion.data.folder import open_files
 from facemotion.data.samples import Samples
@@ -33,18 +32,13 @@ def read_table(source: Path, labels: LabelSet | None, numbers: LabelSet | None, 
     """
     at_rows: list[int] = []
     rows: list[list[str]] = []
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv_rows(file)
-            names = column_names(reader, source)
-            path_at = _position(names, PATH_NAMES, source, "path")
-            label_at = _position(names, _LABEL, source, "label")
-            split_at = next((names.index(name) for name in _SPLIT if name in names), None)
-            for number, fields in whole_rows(reader, names, source, faults):
-                at_rows.append(number)
-                rows.append(fields)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError("the table can't be read", str(source), "a CSV file", str(error)) from error
+    with opened_table(source) as (names, reader):
+        path_at = _position(names, PATH_NAMES, source, "path")
+        label_at = _position(names, _LABEL, source, "label")
+        split_at = next((names.index(name) for name in _SPLIT if name in names), None)
+        for number, fields in whole_rows(reader, names, source, faults):
+            at_rows.append(number)
+            rows.append(fields)
     if not rows:
         raise DataError("no row in it", str(source), "rows of paths and labels", "none")
     spellings: dict[str, str] = {}

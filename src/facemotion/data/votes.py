@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facemotion.data.csv_files import column_names, csv_rows, numbered_rows
+from facemotion.data.csv_files import numbered_rows, opened_table
 from facemotion.data.samples import Samples
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.labels import LabelSet
@@ -29,26 +28,19 @@ def read_votes(path: Path) -> tuple[Votes, list[str]]:
     """The (n, 10) votes of FER+'s own table, and each row's Usage."""
     rows: list[list[int]] = []
     usage: list[str] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv_rows(file)
-            names = column_names(table, path)
-            missing = [name for name in COLUMNS if name.lower() not in names]
-            if missing:
-                raise DataError(
-                    "not a table of FER+ votes", str(path), f"columns {', '.join(COLUMNS)}", f"no {missing}"
-                )
-            for number, fields in numbered_rows(table):
-                row = dict(zip(names, fields, strict=False))
-                try:
-                    counts = [_count(row[name.lower()]) for name in COLUMNS]
-                except (KeyError, ValueError):
-                    got = str(fields)
-                    raise DataError("wrong votes", f"{path}: row {number}", "ten whole numbers", got) from None
-                rows.append(counts)
-                usage.append(row.get("usage", ""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
+    with opened_table(path) as (names, table):
+        missing = [name for name in COLUMNS if name.lower() not in names]
+        if missing:
+            raise DataError("not a table of FER+ votes", str(path), f"columns {', '.join(COLUMNS)}", f"no {missing}")
+        for number, fields in numbered_rows(table):
+            row = dict(zip(names, fields, strict=False))
+            try:
+                counts = [_count(row[name.lower()]) for name in COLUMNS]
+            except (KeyError, ValueError):
+                got = str(fields)
+                raise DataError("wrong votes", f"{path}: row {number}", "ten whole numbers", got) from None
+            rows.append(counts)
+            usage.append(row.get("usage", ""))
     return np.array(rows, np.int64).reshape(-1, len(COLUMNS)), usage
 
 

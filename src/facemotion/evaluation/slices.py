@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from facemotion.data.csv_files import PATH_NAMES, column_names, csv_rows, whole_rows
+from facemotion.data.csv_files import PATH_NAMES, opened_table, whole_rows
 from facemotion.data.faults import Faults
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
@@ -174,14 +173,9 @@ def _joined(samples: Samples, path: Path) -> Columns:
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv_rows(file)
-            names = column_names(reader, path)
-            whole = whole_rows(reader, names, path, Faults())
-            rows = [(number, dict(zip(names, fields, strict=True))) for number, fields in whole]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError("the table can't be read", str(path), "a CSV file", str(error)) from error
+    with opened_table(path) as (names, reader):
+        whole = whole_rows(reader, names, path, Faults())
+        rows = [(number, dict(zip(names, fields, strict=True))) for number, fields in whole]
     if not rows:
         raise DataError("no row in it", str(path), "rows of path or row and slices", "none")
     return names, rows
