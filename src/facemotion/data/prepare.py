@@ -6,10 +6,10 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Preparation:
 class Photos:
     """Photos and clips, none of them opened, in which faces are to be found; with labels where their folders say so.
 
-    labels is None where there are no class folders; then targets and splits are empty.
+    labels is None where there are no class folders; then targets and splits are empty. No votes make labels of photos.
     """
 
     paths: list[Path]
@@ -73,6 +73,10 @@ class Photos:
     splits: list[str]
     source: str
     faults: tuple[DataError, ...] = ()
+    label_rule: ClassVar[None] = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
 
 def find_photos(
@@ -137,9 +141,7 @@ def prepare(
         if layout == "folders" or source.labels is None:
             output = FolderOutput(folder, source.labels, splits)
         else:
-            rule = source.label_rule if isinstance(source, Samples) else None
-            output = ArrayOutput(folder, layout, source.labels, rule, spec, splits, done)
-        count = len(source.paths) if isinstance(source, Photos) else len(source)
+            output = ArrayOutput(folder, layout, source.labels, source.label_rule, spec, splits, done)
         if journal.entries:
             # all of them before anything is written: going on with other splits would put copies on both sides
             for item in _items(source, read_clip, every):
@@ -153,7 +155,7 @@ def prepare(
                 if entry != journal.entries.get(entry.item):
                     journal.add(entry)
             if progress is not None:
-                progress(number, count)
+                progress(number, len(source))
         entries = list(journal.entries.values())
         output.finish(entries)
     finally:
@@ -232,7 +234,6 @@ def _pictures_of(path: Path, read_clip: ReadClip | None, every: float) -> Iterat
 
 def _process(item: _Item, spec: InputSpec, detect: Detect | None, several: Several) -> tuple[Entry, Pixels]:
     """The journal's line for an item, and its faces."""
-    known = vars(item.entry)
     found: list[Pixels] = []
     many = False
     try:
@@ -249,10 +250,10 @@ def _process(item: _Item, spec: InputSpec, detect: Detect | None, several: Sever
                 faces = []
             found.append(crops.cut(image, faces, spec))
     except (DataError, ImageError, VideoError) as error:
-        return Entry(**known | {"status": "unreadable", "reason": _reason(error)}), _none(spec)
+        return replace(item.entry, status="unreadable", reason=_reason(error)), _none(spec)
     faces_found = np.concatenate(found) if found else _none(spec)
     status = "several" if many else "done" if len(faces_found) else "no face"
-    return Entry(**known | {"status": status, "faces": len(faces_found)}), faces_found
+    return replace(item.entry, status=status, faces=len(faces_found)), faces_found
 
 
 def _settings(
@@ -262,8 +263,7 @@ def _settings(
     settings: dict[str, Any] = {"layout": layout, "size": spec.size, "colour": spec.colour, "detector": detector}
     settings["source"] = str(Path(source.source).resolve())
     settings["labels"] = None if source.labels is None else list(source.labels)
-    if isinstance(source, Samples):
-        settings["label_rule"] = source.label_rule
+    settings["label_rule"] = source.label_rule
     if detector is not None:
         settings |= {"margin": spec.margin, "align": spec.align, "several": several, "every": every}
     return settings

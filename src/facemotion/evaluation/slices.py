@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,16 +60,15 @@ class Slicing:
     @property
     def tests(self) -> int:
         """How many gaps can be tested; two slices have one between them."""
-        return {0: 0, 1: 0, 2: 1}.get(len(self.slices), len(self.slices))
+        count = len(self.slices)
+        return count if count > 2 else count - 1
 
 
 def slice_accuracy(right: NDArray[np.bool_], columns: Columns, source: str = "data") -> tuple[Slicing, ...]:
     """The accuracy of each slice of each column, corrected (Bonferroni) for all slices of all columns together."""
     found = [_slicing(right, name, np.char.strip(values), source) for name, values in columns.items()]
     tests = sum(each.tests for each in found)
-    return tuple(
-        Slicing(each.column, tuple(_corrected(one, tests) for one in each.slices), each.without_value) for each in found
-    )
+    return tuple(replace(each, slices=tuple(_corrected(one, tests) for one in each.slices)) for each in found)
 
 
 def permutation_p(
@@ -123,7 +122,7 @@ def _corrected(one: Slice, tests: int) -> Slice:
     if one.p is None:
         return one
     corrected = min(one.p * tests, 1.0)
-    return Slice(**vars(one) | {"p_corrected": corrected, "marked": corrected < SIGNIFICANT})
+    return replace(one, p_corrected=corrected, marked=corrected < SIGNIFICANT)
 
 
 def slice_columns(samples: Samples, wanted: str | os.PathLike[str] | Sequence[str]) -> Columns:
