@@ -24,34 +24,29 @@ def locate(weights: str | Entry, *, cache_dir: str | Path | None = None, local_f
     UnknownNameError, DownloadError (it can't be had) or ChecksumError (its bytes are not the promised ones).
     """
     entry = catalogue().find(weights) if isinstance(weights, str) else weights
-    place = where(entry, cache_dir=cache_dir)
-    if place is None:
+    folder = _folder(entry, cache_dir)
+    if folder is None:
         if entry.repo is None or entry.revision is None or local_files_only:
             raise DownloadError(_not_found(entry, cache_dir))
         from facemotion.weights import hub
 
         try:
             for filename, pin in entry.files.items():
-                place = hub.download(entry.repo, filename, entry.revision, pin, cache_dir)
+                folder = hub.download(entry.repo, filename, entry.revision, pin, cache_dir).parent
         except DownloadError as error:
             raise DownloadError(f"{_not_found(entry, cache_dir)} ({error})") from error
-        assert place is not None  # an entry has at least one file
-        place = place if entry.kind == "detector" else place.parent
-    folder = place.parent if entry.kind == "detector" else place
+        assert folder is not None  # an entry has at least one file
     for filename, pin in entry.files.items():
         fetch = f"move it away, then run `facemotion weights fetch {entry.name}`"
         verify(folder / filename, pin, fetch if entry.repo else _REINSTALL)
-    return place
+    return _place(entry, folder)
 
 
 def where(weights: str | Entry, *, cache_dir: str | Path | None = None) -> Path | None:
     """Where the files lie on this machine, None where they don't; cheap: no network and no checksum is asked."""
     entry = catalogue().find(weights) if isinstance(weights, str) else weights
-    for folder in _folders(entry, cache_dir):
-        paths = [folder / filename for filename in entry.files]
-        if all(path.is_file() for path in paths):
-            return paths[0] if entry.kind == "detector" else folder
-    return None
+    folder = _folder(entry, cache_dir)
+    return None if folder is None else _place(entry, folder)
 
 
 def verify(path: Path, pin: Pin, remedy: str) -> None:
@@ -63,8 +58,13 @@ def verify(path: Path, pin: Pin, remedy: str) -> None:
         )
 
 
-def _folders(entry: Entry, cache_dir: str | Path | None) -> list[Path]:
-    """The folders on this machine that may hold the files, in order."""
+def _place(entry: Entry, folder: Path) -> Path:
+    """What is handed out of a folder with the files: of a detector its one file."""
+    return folder / next(iter(entry.files)) if entry.kind == "detector" else folder
+
+
+def _folder(entry: Entry, cache_dir: str | Path | None) -> Path | None:
+    """The first folder on this machine that has all the files."""
     folders = [entry.folder] if entry.folder else []
     if entry.repo and entry.revision:
         from facemotion.weights import hub
@@ -72,7 +72,7 @@ def _folders(entry: Entry, cache_dir: str | Path | None) -> list[Path]:
         first = next(iter(entry.files))
         path = hub.cached(entry.repo, first, entry.revision, cache_dir)
         folders += [path.parent] if path else []
-    return folders
+    return next((folder for folder in folders if all((folder / name).is_file() for name in entry.files)), None)
 
 
 def _not_found(entry: Entry, cache_dir: str | Path | None) -> str:
