@@ -33,6 +33,10 @@ _RECOGNISED_BY = {
     "folders": holds_classes,
 }
 _WITH_VOTES = ("fer2013", "npy")
+_WANTED = (
+    "class folders with pictures, a CSV with pixels or with paths and labels, X_*.npy with y_*.npy, or a pack "
+    "(see `read_data`)"
+)
 
 
 def read_data(
@@ -88,9 +92,7 @@ def read_data(
 
 
 def recognise(path: Path) -> str:
-    """The format of a data set, by looking at it."""
-    if not path.exists():
-        raise DataError("no such file or folder", str(path))
+    """The format of a data set that is there, by looking at it."""
     formats = [name for name, holds in _RECOGNISED_BY.items() if holds(path)]
     if len(formats) == 1:
         return formats[0]
@@ -98,12 +100,6 @@ def recognise(path: Path) -> str:
         wanted = "one: name its file or folder, or the format"
         raise DataError("several data sets in one place", str(path), wanted, " and ".join(formats))
     raise DataError("not a data set that is known", str(path), _WANTED, _describe(path))
-
-
-_WANTED = (
-    "class folders with pictures, a CSV with pixels or with paths and labels, X_*.npy with y_*.npy, or a pack "
-    "(see `read_data`)"
-)
 
 
 def _read(
@@ -116,9 +112,9 @@ def _read(
 ) -> Samples:
     if format is not None and format not in _RECOGNISED_BY:
         raise UnknownNameError("data format", format, _RECOGNISED_BY)
-    chosen = format or recognise(path)
     if not path.exists():
         raise DataError("no such file or folder", str(path))
+    chosen = format or recognise(path)
     if chosen == "pack":
         return _of_samples(read_pack(path), labels, label_rule, faults)
     if label_rule is not None and chosen not in _WITH_VOTES:
