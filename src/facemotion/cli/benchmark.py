@@ -76,12 +76,13 @@ def _measure(recognizer: EmotionRecognizer, path: Path, size: tuple[int, int], c
         "drawing": lambda: draw(picture, faces),
     }
     row = {"width": size[0], "height": size[1], "faces": count, "faces_found": len(faces)}
-    return row | {name: _milliseconds(step) for name, step in steps.items()} | {"fps": streamed / seconds}
+    return row | {name: milliseconds(step, _ROUNDS) for name, step in steps.items()} | {"fps": streamed / seconds}
 
 
-def _milliseconds(step: Callable[[], object]) -> float:
+def milliseconds(step: Callable[[], object], rounds: int) -> float:
+    """The time of a step, the median of so many."""
     times = []
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         started = time.perf_counter()
         step()
         times.append(time.perf_counter() - started)

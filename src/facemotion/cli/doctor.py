@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemotion.cli.benchmark import milliseconds
 from facemotion.cli.window import window_toolkit
 from facemotion.errors import DownloadError, FacemotionError, MissingExtraError
 from facemotion.registry import Registry
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 
 Row = tuple[str, str]
 
-# the packages of each extra, with the module that shows whether one is there
+# the packages of each extra; the module of each is called so, too
 _EXTRAS = {
-    "train": {"matplotlib": "matplotlib", "tensorboard": "tensorboard"},
-    "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime", "onnxscript": "onnxscript"},
-    "ray": {"ray": "ray", "pyarrow": "pyarrow"},
+    "train": ("matplotlib", "tensorboard"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "ray": ("ray", "pyarrow"),
 }
 
 
@@ -149,16 +148,12 @@ def _detectors(report: _Report) -> Iterator[Row]:
 
 
 def _milliseconds(detector: FaceDetector) -> float:
-    """The time of one detection, the median of a few: the first one also sets things up."""
+    """The time of one detection, after a first one, which also sets things up."""
     import numpy as np
 
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    times = []
-    for _ in range(8):
-        start = time.perf_counter()
-        detector.detect(picture)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times[1:])
+    detector.detect(picture)
+    return milliseconds(lambda: detector.detect(picture), 7)
 
 
 def _weights(report: _Report) -> Iterator[Row]:
@@ -187,6 +182,6 @@ def _plugins(registry: Registry, report: _Report) -> Iterator[Row]:
 
 
 def _extras(report: _Report) -> Iterator[Row]:
-    for extra, modules in _EXTRAS.items():
-        missing = [package for package, module in modules.items() if find_spec(module) is None]
+    for extra, packages in _EXTRAS.items():
+        missing = [package for package in packages if find_spec(package) is None]
         yield extra, f"without {', '.join(missing)}: pip install 'facemotion[{extra}]'" if missing else "installed"
