@@ -519,7 +519,7 @@ def test_what_is_no_older_crop_of_a_picture_stays_beside_its_crops(
     assert before - set(crops.iterdir()) == {crop}
 
 
-def test_without_a_picture_an_older_table_stays(photos: Path, weights: Path, capsys: Captured) -> None:
+def test_without_a_picture_an_older_table_stays(photos: Path, weights: Path) -> None:
     table = photos / "faces.csv"
     table.write_text("source,face,label\nan earlier one\n")
     assert run(photos / "notes.txt", "--weights", weights, "--csv", table) == 1

@@ -164,7 +164,7 @@ def test_a_tilde_in_quotes_is_a_home_for_all_that_is_written(
 
 
 def test_of_a_clip_that_breaks_off_what_was_read_is_kept(
-    clip: tuple[Path, list[list[Box | None]]], weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
+    weights: Path, tmp_path: Path, astronaut: np.ndarray, capsys: Captured
 ) -> None:
     torn = tmp_path / "torn.avi"
     write_clip(torn, astronaut, [across(30, 0, 90)], SECONDS, code="MJPG")

@@ -134,7 +134,7 @@ def test_a_grey_face_becomes_rgb_of_another_size_and_is_normalised(drawn: Drawn)
         np.testing.assert_allclose(back[0, channel], large, atol=0.01)
 
 
-def test_turning_one_thing_on_leaves_the_others_as_they_were(drawn: Drawn) -> None:
+def test_turning_one_thing_on_leaves_the_others_as_they_were() -> None:
     first = draw(Augment(rotation=10, brightness=0.2), 28, np.random.default_rng(1), PLAIN)
     more = Augment(rotation=10, brightness=0.2, contrast=0.3, sharpness=0.3, noise=0.1, erasing=0.5)
     second = draw(more, 28, np.random.default_rng(1), PLAIN)

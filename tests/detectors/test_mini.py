@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from labelled_pictures import pictures
 
 from facemotion import Box, ChecksumError, Face, FaceDetector
 from facemotion.detectors import mini
@@ -16,16 +13,6 @@ from facemotion.weights.catalogue import catalogue
 from facemotion.weights.store import locate
 
 ASTRONAUT = Box(178, 63, 268, 176)
-
-
-def pictures(assets: Path, pack: str, kind: str) -> Iterator[tuple[np.ndarray, list[dict]]]:
-    """The pictures of a kind with the labels of their faces."""
-    arrays = np.load(assets / "faces" / f"{pack}.npz")
-    jpeg, offsets = arrays["jpeg"], arrays["offsets"]
-    for row, entry in enumerate(json.loads((assets / "faces" / f"{pack}.json").read_text())):
-        if entry["kind"] == kind:
-            file = io.BytesIO(jpeg[offsets[row] : offsets[row + 1]].tobytes())
-            yield np.array(Image.open(file).convert("RGB")), entry["faces"]
 
 
 @pytest.fixture(params=["onnxruntime", "OpenCV"])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from labelled_pictures import pictures
 
 from facemotion import Box, Face, FaceDetector
 from facemotion.detectors import yunet
@@ -19,16 +16,6 @@ from facemotion.devices import limited_cpu_threads
 from facemotion.opencv import cv2
 
 pytestmark = pytest.mark.usefixtures("yunet_in_cache")
-
-
-def pictures(assets: Path, pack: str, kind: str) -> Iterator[tuple[np.ndarray, list[dict]]]:
-    """The pictures of a kind with the labels of their faces."""
-    arrays = np.load(assets / "faces" / f"{pack}.npz")
-    jpeg, offsets = arrays["jpeg"], arrays["offsets"]
-    for row, entry in enumerate(json.loads((assets / "faces" / f"{pack}.json").read_text())):
-        if entry["kind"] == kind:
-            file = io.BytesIO(jpeg[offsets[row] : offsets[row + 1]].tobytes())
-            yield np.array(Image.open(file).convert("RGB")), entry["faces"]
 
 
 @pytest.fixture(params=["onnxruntime", "OpenCV"])

@@ -151,7 +151,7 @@ def test_long_names_leave_room_for_the_plots_and_are_told_apart(report: Report) 
         assert picture.width < 1000
 
 
-def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(report: Report, tmp_path: Path) -> None:
+def test_the_confusion_matrix_is_darker_where_it_is_larger_also_in_grey(tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(confusion_plot(np.diag([10, 10, 10]) + 1, ("a", "b", "c")))
     grey = np.asarray(Image.open(tmp_path / "c.png").convert("L")).astype(int)
     # the cells' grounds: the commonest greys of the picture but for white

@@ -281,7 +281,7 @@ for frames in (streams := [read_frames({str(clip)!r}), play({str(clip)!r})]):
     assert (tmp_path / "out.txt").read_text() == "not flushed"
 
 
-def test_an_end_does_not_wait_for_a_camera_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_does_not_wait_for_a_camera_that_says_nothing() -> None:
     silent, released = threading.Event(), threading.Event()
 
     def frames() -> Iterator[int]:
