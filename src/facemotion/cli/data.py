@@ -209,8 +209,8 @@ def prepare(
 
 def _divide(samples: Samples, val_share: float, seed: int) -> Samples:
     """The samples with their training part divided into train and val; the data's other splits stay as they are."""
+    from facemotion.data.parts import own_split
     from facemotion.data.splits import split_samples
-    from facemotion.evaluation.reading import own_split
 
     names = list(samples.split_counts())
     if len(names) < 2:

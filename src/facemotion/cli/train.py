@@ -64,8 +64,7 @@ def train(
     # torch takes seconds to import: what is wrong so far is said before
     import numpy as np
 
-    from facemotion.evaluation.reading import own_split
-    from facemotion.training.setup import as_one_split
+    from facemotion.data.parts import as_one_split, own_split
     from facemotion.training.trainer import Trainer
 
     trainer = Trainer(wanted, out=out, device=device)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facemotion.classifier import Classifier, StoredNetwork
+from facemotion.data.parts import own_split, part_of, split_name
 from facemotion.errors import DataError, WeightsError
 from facemotion.evaluation.calibration import (
     calibration_error,
@@ -20,7 +21,7 @@ from facemotion.evaluation.calibration import (
     reliability,
 )
 from facemotion.evaluation.leak import may_be_trained_on
-from facemotion.evaluation.reading import is_test, part_of, read_faces, split_name
+from facemotion.evaluation.reading import read_faces
 from facemotion.evaluation.views import probabilities_of
 from facemotion.file_names import at_home
 from facemotion.weights.folder import read_config, read_folder, write_folder
@@ -144,7 +145,7 @@ def _refuse_to_overwrite(target: Path, source: Path, tensors: str | None) -> Non
 def _validation(samples: Samples, split: str | None, config: WeightsConfig) -> Samples:
     """The faces to fit on, numbered as the weights are."""
     chosen = part_of(samples, "val") if split is None else samples.select(split)
-    if any(is_test(samples, name) for name in chosen.split_counts() if name):
+    if own_split(samples, "test") in chosen.split_counts():
         wanted = "a validation split (a temperature fitted on the test faces says nothing of others)"
         raise DataError("this is the test part", samples.source, wanted, split_name(chosen))
     if not len(chosen):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facemotion.data.parts import split_name
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.figures import figures_of
 from facemotion.evaluation.findings import Mistake
 from facemotion.evaluation.label_sets import Judged, LabelSets, bring_together
 from facemotion.evaluation.leak import find_leak, may_be_trained_on, read_training, selected_split, trained_on
 from facemotion.evaluation.photos import FoundFaces
-from facemotion.evaluation.reading import choose_split, read_faces, split_name
+from facemotion.evaluation.reading import choose_split, read_faces
 from facemotion.evaluation.report import Report
 from facemotion.evaluation.slices import slice_accuracy, slice_columns
 from facemotion.evaluation.views import probabilities_of

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facemotion.data.copies import has_copy_in, has_near_copy_in
+from facemotion.data.parts import own_split, part_of, split_name
 from facemotion.data.samples import IN_MEMORY
 from facemotion.errors import DataError, UnknownNameError
 from facemotion.evaluation.metrics import accuracy_of
-from facemotion.evaluation.reading import own_split, part_of, read_faces, split_name
+from facemotion.evaluation.reading import read_faces
 from facemotion.labels import LabelSet
 from facemotion.weights.spec import words_for
 

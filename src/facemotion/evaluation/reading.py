@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
-from facemotion.errors import DataError, UnknownNameError
+from facemotion.errors import DataError
 
 if TYPE_CHECKING:
     from facemotion.labels import LabelSet
@@ -36,38 +36,3 @@ def choose_split(samples: Samples, split: str | None) -> Samples:
     if not len(chosen):
         raise DataError("no face to judge", samples.source, "at least one", "none")
     return chosen
-
-
-def split_name(samples: Samples) -> str | None:
-    """The data's own name of the split that these samples are; None where it has none."""
-    return "/".join(name for name in samples.split_counts() if name) or None
-
-
-def part_of(samples: Samples, name: str) -> Samples:
-    """A split of the data where it has one of that name; all of it where it has one split alone, or none that is known.
-
-    Where others are marked, the faces without a split are the training part. Of several splits the others are never
-    taken for it: an UnknownNameError.
-    """
-    try:
-        return samples.select(name)
-    except UnknownNameError:
-        marks = samples.split_counts()
-        if len(marks) < 2 or not any(own_split(samples, each) for each in ("train", "val", "test")):
-            return samples
-        if name == "train" and "" in marks:
-            return samples.subset(samples.splits == "")
-        raise
-
-
-def own_split(samples: Samples, name: str) -> str | None:
-    """The data's own name of a split, None where it has none such."""
-    try:
-        return samples.find_split(name)
-    except UnknownNameError:
-        return None
-
-
-def is_test(samples: Samples, name: str) -> bool:
-    """Whether a split is the one that "test" finds."""
-    return own_split(samples, "test") == name

@@ -15,8 +15,8 @@ import torch
 
 from facemotion.backbones.network import EmotionNet
 from facemotion.data.loaders import Batch
+from facemotion.data.parts import split_name
 from facemotion.errors import DataError, TrainingError
-from facemotion.evaluation.reading import split_name
 from facemotion.recipes.recipe import Recipe
 from facemotion.training.batches import training_batches, validation_batches
 from facemotion.training.distributed import own_threads

@@ -15,12 +15,12 @@ from torch import nn
 from facemotion.backbones.network import EmotionNet, build_network, plan_network
 from facemotion.classifier import Classifier
 from facemotion.data.copies import has_copy_in
+from facemotion.data.parts import as_one_split, own_split, part_of
 from facemotion.data.reading import read_data
 from facemotion.data.samples import Samples
 from facemotion.data.splits import split_samples
 from facemotion.errors import DataError, RecipeError, TrainingError, UnknownNameError
 from facemotion.evaluation.leak import splits_that_chose
-from facemotion.evaluation.reading import own_split, part_of, split_name
 from facemotion.labels import LabelSet
 from facemotion.training.losses import Objective
 from facemotion.weights.spec import Head, Packing, WeightsConfig
@@ -114,11 +114,6 @@ def read_samples(source: Samples | str | os.PathLike[str], recipe: Recipe, split
     else:
         samples = read_data(source, labels=wanted, label_rule=recipe.label_rule, split=split)
     return as_one_split(samples) if split else samples
-
-
-def as_one_split(samples: Samples) -> Samples:
-    """The samples in one split with the names of all that they are in."""
-    return samples.with_splits(np.full(len(samples), split_name(samples) or ""))
 
 
 def starting_network(recipe: Recipe, labels: LabelSet) -> tuple[EmotionNet, WeightsConfig]:
