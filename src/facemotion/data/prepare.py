@@ -6,6 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -133,8 +134,7 @@ def prepare(
     folder = at_home(out)
     _refuse_to_mix(Path(source.source), folder)
     found_by = None if detect is None else detector or "one without a name"
-    journal = Journal(folder / JOURNAL, _settings(source, layout, spec, found_by, several, every))
-    try:
+    with closing(Journal(folder / JOURNAL, _settings(source, layout, spec, found_by, several, every))) as journal:
         done = [entry for entry in journal.entries.values() if entry.status != "unreadable"]
         splits = list(dict.fromkeys(map(str, source.splits)))
         output: Output
@@ -147,19 +147,18 @@ def prepare(
             for item in _items(source, read_clip, every):
                 journal.check(item.entry)
         for number, item in enumerate(_items(source, read_clip, every), start=1):
+            known = journal.entries.get(item.entry.item)
             # what could not be read may have been mended since
-            if item.entry.item not in journal.entries or journal.entries[item.entry.item].status == "unreadable":
+            if known is None or known.status == "unreadable":
                 entry, faces = _process(item, spec, detect, several)
                 if entry.faces:
                     output.write(entry.item, entry.split, entry.label, faces)
-                if entry != journal.entries.get(entry.item):
+                if entry != known:
                     journal.add(entry)
             if progress is not None:
                 progress(number, len(source))
         entries = list(journal.entries.values())
         output.finish(entries)
-    finally:
-        journal.close()
     return Preparation(
         str(folder),
         len(entries),
