@@ -137,18 +137,18 @@ def _job(
         resolve_device(device)
     place, name = without_tilde(os.fspath(out)), os.fspath(weights)
     return Job(
-        place if is_url(place) else str(Path(place).absolute()),
-        str(found.folder.absolute()) if at_home(name).is_dir() else name,
-        fingerprint(config),
-        config.labels,
-        detector,
-        device,
-        batch_size,
-        smooth,
-        form,
-        retries,
-        threads,
-        folder,
+        out=place if is_url(place) else str(Path(place).absolute()),
+        weights=str(found.folder.absolute()) if at_home(name).is_dir() else name,
+        fingerprint=fingerprint(config),
+        labels=config.labels,
+        detector=detector,
+        device=device,
+        batch_size=batch_size,
+        smooth=smooth,
+        format=form,
+        retries=retries,
+        threads=threads,
+        folder=folder,
     )
 
 

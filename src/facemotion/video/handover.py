@@ -59,7 +59,7 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
     changed = threading.Condition()
     # the newest item alone, or what it ended with
     latest: list[_Item] = []
-    end: list[_End] = []
+    end: list[BaseException | None] = []
     stopped = threading.Event()
 
     def work() -> None:
@@ -75,7 +75,7 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
         except BaseException as raised:
             error = raised
         with changed:
-            end.append(_End(error))
+            end.append(error)
             changed.notify()
 
     with _beside(work, stopped, "facemotion newest frame"):
@@ -86,8 +86,8 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
                     break
                 item = latest.pop()
             yield item
-        if end[0].error:
-            raise end[0].error
+        if end[0]:
+            raise end[0]
 
 
 @contextmanager
