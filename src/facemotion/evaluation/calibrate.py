@@ -120,19 +120,26 @@ def calibrate(
         log_loss_before=losses[0],
         log_loss_after=losses[1],
     )
+    write_folder(target, _calibrated(config, done, samples.fingerprint), tensors)
+    return done
+
+
+def _calibrated(config: WeightsConfig, done: Calibration, fingerprint: str) -> WeightsConfig:
+    """The config with the new temperature and what is told of it, without the figures that it makes untrue."""
     told: dict[str, Any] = {
         "data": done.data,
         "split": done.split or "",
         "label_rule": done.label_rule,
         "count": done.count,
-        "fingerprint": samples.fingerprint,
+        "fingerprint": fingerprint,
+        "temperature": done.temperature,
+        "ece_before": done.ece_before,
+        "ece_after": done.ece_after,
     }
-    told |= {"temperature": done.temperature, "ece_before": done.ece_before, "ece_after": done.ece_after}
     # what an earlier calibration found is no longer true
     kept = [each for each in config.metrics if "temperature" not in each]
     metrics = (*({key: value for key, value in each.items() if key not in _OF_A_TEMPERATURE} for each in kept), told)
-    write_folder(target, dataclasses.replace(config, temperature=done.temperature, metrics=metrics), tensors)
-    return done
+    return dataclasses.replace(config, temperature=done.temperature, metrics=metrics)
 
 
 def _refuse_to_overwrite(target: Path, source: Path, tensors: str | None) -> None:
