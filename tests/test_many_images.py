@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from facemotion import ImageError
 from facemotion.images import read_image, write_jpeg
-from facemotion.many_images import in_chunks, read_ahead, read_each
+from facemotion.many_images import in_chunks, read_ahead, read_each, several
 
 
 def test_pictures_are_read_ahead_in_order_and_a_bad_one_stops_nobody(tmp_path: Path) -> None:
@@ -71,6 +71,14 @@ def test_a_bad_picture_without_a_name_is_told_by_its_number(astronaut_path: Path
         list(read_each([good, good, b"no picture"], threads=2))
     with pytest.raises(ImageError, match=r"^absent\.jpg: no such file"):
         list(read_each([good, "absent.jpg"], threads=2))
+
+
+@pytest.mark.parametrize("kind", [str, object, np.dtypes.StringDType()])
+def test_an_array_of_names_is_as_good_as_a_list(astronaut_path: Path, astronaut: np.ndarray, kind: type) -> None:
+    names = np.array([str(astronaut_path)] * 2, kind)
+    found = list(read_each(several(names), threads=2))
+    assert len(found) == 2
+    assert all(np.array_equal(pixels, astronaut) for pixels in found)
 
 
 def test_pixels_in_hand_are_not_copied(astronaut: np.ndarray) -> None:

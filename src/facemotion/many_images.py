@@ -25,11 +25,13 @@ _CHUNK_BYTES = 200_000_000
 _AHEAD = 8
 # what a last axis of these is: grey, RGB, RGB with alpha; nobody's pictures are as narrow
 _CHANNELS = (1, 3, 4)
+# the kinds of numpy's arrays that hold no pixels: Python's objects, and text, as a column of names becomes
+_NAMES = "OTU"
 
 
 def several(pictures: Iterable[_Picture]) -> Iterable[_Picture]:
     """The pictures one by one. Refuses a single one: its rows, or the letters of its path, are no pictures."""
-    if isinstance(pictures, np.ndarray):
+    if isinstance(pictures, np.ndarray) and not (pictures.ndim == 1 and pictures.dtype.kind in _NAMES):
         if pictures.ndim not in (3, 4) or (pictures.ndim == 3 and pictures.shape[2] in _CHANNELS):
             hint = "; for one picture: [picture]" if pictures.ndim == 3 else ""
             wanted = "(n, height, width) or (n, height, width, 3)"
