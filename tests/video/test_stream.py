@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,16 @@ def test_landmarks_are_of_the_frame_they_were_found_in() -> None:
     for track in (True, False):
         found = [frame.faces[0].landmarks is None for frame in stream(IMAGES, look, every=3, track=track)]
         assert found == [False, True, True] * 4
+
+
+@pytest.mark.parametrize("options", [{}, {"every": 3}, {"every": 3, "track": False}])
+def test_what_is_done_to_a_frame_s_faces_reaches_no_other_frame(options: dict[str, Any]) -> None:
+    wanted = [frame.faces for frame in stream(IMAGES, predict, **options)]
+    for frame, faces in zip(stream(IMAGES, predict, **options), wanted, strict=True):
+        assert frame.faces == faces
+        for label in frame.faces[0].scores:  # as per cent, in place
+            frame.faces[0].scores[label] *= 100
+        frame.faces.clear()  # type: ignore[attr-defined]  # a Sequence that may be changed all the same
 
 
 def test_frames_are_asked_for_one_at_a_time() -> None:

@@ -68,7 +68,9 @@ def _look(
                 faces = _carried(faces, tracker, frame, now)
             else:
                 faces = _without_landmarks(faces)
-            yield Frame(frame.index, frame.time, frame.image, faces)
+            # copies: what is done to them must not reach the frames that come of these
+            given = [replace(face, scores=dict(face.scores)) for face in faces]
+            yield Frame(frame.index, frame.time, frame.image, given)
 
 
 def _carried(faces: list[FaceEmotion], tracker: Tracker, frame: RawFrame, now: float) -> list[FaceEmotion]:
