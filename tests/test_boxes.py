@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from facemotion import Box
@@ -9,6 +10,14 @@ def test_a_box_knows_its_measures() -> None:
     box = Box(10, 20, 40, 60)
     assert (box.width, box.height, box.area, box.center) == (30, 40, 1200, (25, 40))
     assert tuple(box) == (10, 20, 40, 60)
+
+
+def test_boxes_become_rows_of_an_array() -> None:
+    boxes = [Box(10, 20, 40, 60), Box(1.5, 2, 3, 4)]
+    assert np.array_equal(np.array(boxes), [(10, 20, 40, 60), (1.5, 2, 3, 4)])
+    assert np.array(boxes[1]).dtype == float
+    assert (boxes[0][0], boxes[0][-1]) == (10, 60)
+    assert np.array_equal(np.array([box.scale(2) for box in boxes[:1]]).astype(int), [(20, 40, 80, 120)])
 
 
 def test_clip_keeps_what_lies_within_the_image() -> None:

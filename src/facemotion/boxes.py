@@ -8,7 +8,10 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle from its top left corner (x1, y1) to its bottom right corner (x2, y2); may reach past the image."""
+    """A rectangle from its top left corner (x1, y1) to its bottom right corner (x2, y2); may reach past the image.
+
+    Its four numbers unpack, and `np.array([face.box for face in faces])` has a row of them for each.
+    """
 
     x1: float
     y1: float
@@ -24,6 +27,13 @@ class Box:
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.x1, self.y1, self.x2, self.y2))
+
+    # numpy takes what has no length and no items for a single thing, and makes an array of objects
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> float:
+        return (self.x1, self.y1, self.x2, self.y2)[index]
 
     @property
     def width(self) -> float:
