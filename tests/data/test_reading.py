@@ -394,7 +394,30 @@ def test_a_folder_within_a_class(drawn: Drawn, tmp_path: Path, splits: bool, dee
     assert len(read_data(root)) == 28
     (within / deep).mkdir(parents=True)
     shutil.move(within / "003.png", within / deep)
-    expect_fault(root, "more", "a folder within a class: expected pictures, in the class folder itself", 27)
+    wanted = "expected pictures, in the class folder itself, or a table of paths"
+    expect_fault(root, "more", f"a folder within a class: {wanted}", 27)
+
+
+@pytest.mark.parametrize("splits", [False, True])
+@pytest.mark.parametrize("person", ["{}", "subject {}"])
+def test_folders_of_persons_in_every_class(drawn: Drawn, tmp_path: Path, splits: bool, person: str) -> None:
+    """Else the persons would be the classes, and the classes splits; those with numbers without a word."""
+    root = drawn.write_folders(tmp_path, splits=splits)
+    for folder in list((root / "train" if splits else root).iterdir()):
+        for at, file in enumerate(sorted(folder.iterdir())):
+            (folder / person.format(at % 2)).mkdir(exist_ok=True)
+            file.rename(folder / person.format(at % 2) / file.name)
+    for labels in (None, CLASSES):
+        with pytest.raises(DataError, match=r"angry/(subject )?0: a folder within a class: expected pictures, in the"):
+            read_data(root, labels=labels)
+
+
+def test_splits_that_are_called_like_classes(drawn: Drawn, tmp_path: Path) -> None:
+    numbers = {name: str(at + 1) for at, name in enumerate(CLASSES)}
+    for fold in ("1", "2"):
+        drawn.write_folders(tmp_path / fold, names=numbers, splits=False)
+    samples = read_data(tmp_path, labels=list(numbers.values()))
+    assert samples.split_counts() == {"1": 28, "2": 28}
 
 
 def test_one_class_only(drawn: Drawn, tmp_path: Path) -> None:

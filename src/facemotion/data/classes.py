@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # what to do where nothing says what numbers mean
 SAID_BY = "labels=[...], and for the commands train and evaluate `facemotion data prepare --labels` first"
 
-_EVERY_KNOWN = LabelSet((*LabelSet.named("fer7"), "contempt"))
+EVERY_KNOWN = LabelSet((*LabelSet.named("fer7"), "contempt"))
 
 
 def match_classes(
@@ -30,7 +30,7 @@ def match_classes(
     labels: the user's own set; without it the known emotions are recognised, and the set is the known one of just these
     labels, or else these labels in their usual order.
     """
-    choices = labels or _EVERY_KNOWN
+    choices = labels or EVERY_KNOWN
     label_of: dict[str, str] = {}
     for spelling, place in spellings.items():
         try:
@@ -128,4 +128,4 @@ def _usual_order(found: set[str]) -> LabelSet:
     for known in LabelSet.known().values():
         if set(known) == found:
             return known
-    return LabelSet(tuple(label for label in _EVERY_KNOWN if label in found) or tuple(_EVERY_KNOWN))
+    return LabelSet(tuple(label for label in EVERY_KNOWN if label in found) or tuple(EVERY_KNOWN))

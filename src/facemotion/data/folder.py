@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facemotion.data.classes import match_words_of
+from facemotion.data.classes import EVERY_KNOWN, match_words_of
 from facemotion.data.faults import Faults
 from facemotion.data.pictures import FilePictures
 from facemotion.data.samples import Samples
@@ -50,7 +50,7 @@ def list_files(
 
     numbers: as in `read_folder`.
     """
-    listing = _class_folders(root)
+    listing = _class_folders(root, labels or EVERY_KNOWN)
     if not listing:
         raise DataError("no class folder in it", str(root), "<class>/* or <split>/<class>/*", "no folder")
     spellings: dict[str, str] = {}
@@ -62,11 +62,12 @@ def list_files(
     splits: list[str] = []
     for split, folder in listing:
         files = files_in(folder)
-        if not files:
+        within = [inner for inner in _folders(folder) if files_in(inner) or holds_classes(inner)]
+        if not files and not within:
             faults.add("the class folder is empty", str(folder), "pictures", "no file")
-        for inner in _folders(folder):
-            if files_in(inner) or holds_classes(inner):
-                faults.add("a folder within a class", str(inner), "pictures, in the class folder itself", "a folder")
+        for inner in within:
+            wanted = "pictures, in the class folder itself, or a table of paths (format csv)"
+            faults.add("a folder within a class", str(inner), wanted, "a folder")
         if folder.name in position:
             paths += files
             targets += [position[folder.name]] * len(files)
@@ -92,15 +93,18 @@ def open_files(paths: list[Path], places: list[str], faults: Faults) -> tuple[Fi
     return pictures, good
 
 
-def _class_folders(root: Path) -> list[tuple[str, Path]]:
-    """Every class folder with its split. A folder of nothing but folders is a split; one of files is a class."""
+def _class_folders(root: Path, classes: LabelSet) -> list[tuple[str, Path]]:
+    """Every class folder with its split. A folder of nothing but folders is a split; one of files is a class.
+
+    classes: where outer folders are called so and none within is, those within are of persons and no classes.
+    """
+    inner = {folder: _folders(folder) for folder in _folders(root)}
+    splits = [folder for folder in inner if inner[folder] and not files_in(folder)]
+    if any(folder.name in classes for folder in splits):
+        splits = [folder for folder in splits if any(each.name in classes for each in inner[folder])]
     listing: list[tuple[str, Path]] = []
-    for folder in _folders(root):
-        inner = _folders(folder)
-        if inner and not files_in(folder):
-            listing += [(folder.name, each) for each in inner]
-        else:
-            listing.append(("", folder))
+    for folder in inner:
+        listing += [(folder.name, each) for each in inner[folder]] if folder in splits else [("", folder)]
     return listing
 
 
