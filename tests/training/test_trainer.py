@@ -34,7 +34,7 @@ def table(out: Path) -> list[dict[str, str]]:
 
 def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Samples, val: Samples, out: Path) -> None:
     seen: list[Progress] = []
-    history = Trainer(recipe, out=out, epochs=6).fit(train, val, progress=seen.append)
+    history = Trainer(recipe, out=out, epochs=6, description="It reaches 99%").fit(train, val, progress=seen.append)
     assert len(history) == 6
     assert history.best_score == max(row.val_accuracy for row in history.epochs) > 0.7
     assert Recipe.load(out / "recipe.toml").epochs == 6
@@ -56,6 +56,7 @@ def test_a_training_learns_and_leaves_what_people_read(recipe: Recipe, train: Sa
     card = (out / "best" / "README.md").read_text("utf-8")
     assert 'from_pretrained("run/best")' in card
     assert "None" not in card
+    assert "\nRecipe: It reaches 99%\n" in card, "which nobody takes for what these weights reach"
 
 
 class Counted(ArrayPictures):

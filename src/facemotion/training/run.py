@@ -226,7 +226,8 @@ class Run:
         seen, before = [each.get("fingerprint") for each in own], self._config.chosen_before
         config = dataclasses.replace(
             self._config,
-            description=self._recipe.description,
+            # of a recipe of the package it tells of other faces, and of what others reached with it
+            description=f"Recipe: {self._recipe.description}" if self._recipe.description else "",
             # the network's own faces last, whose labels are its own
             trained_on=(*(each for each in self._taught if each.get("fingerprint") not in seen), *own),
             chosen_on=words_for(judged),
