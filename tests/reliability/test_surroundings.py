@@ -6,11 +6,13 @@ import csv
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have other streams, names and mounts")
 
@@ -54,6 +56,19 @@ def test_odd_names_where_the_locale_knows_ascii_alone(astronaut_path: Path, tmp_
     done = bash(f"$RUN predict {odd} --json | head -n 3; exit ${{PIPESTATUS[0]}}", **locale)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(json.loads(line)["source"].startswith(str(odd)) for line in done.stdout.splitlines())
+
+
+def test_what_pillow_finds_odd_is_no_line_on_stderr(astronaut_path: Path, tmp_path: Path) -> None:
+    """A camera's unsound EXIF, of which Pillow warns in two lines of its own code; and a picture beyond its limit."""
+    whole = astronaut_path.read_bytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">HHHII", 1, 0x010F, 2, 4000, 900)
+    odd, huge = tmp_path / "odd.jpg", tmp_path / "huge.png"
+    odd.write_bytes(whole[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + whole[2:])
+    Image.new("1", (9_500, 9_500)).save(huge)
+    done = bash(f"$RUN predict {odd} {huge}")
+    assert "happy" in done.stdout
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"facemotion: {huge}: the picture is too large: ")
 
 
 def test_a_file_that_may_grow_no_further(astronaut_path: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
@@ -80,6 +81,8 @@ def cli(verbose: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter())
     logging.basicConfig(level=level, handlers=[handler])
+    if verbose < 2:  # of metadata that nobody asked for; what can't be read is said in a line of our own
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         working_folder()
     except FacemotionError as error:  # what needs no folder goes on; torch ends the process without a word of it
