@@ -420,6 +420,20 @@ def test_splits_that_are_called_like_classes(drawn: Drawn, tmp_path: Path) -> No
     assert samples.split_counts() == {"1": 28, "2": 28}
 
 
+def test_pictures_beside_the_class_folders_are_told(
+    drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = drawn.write_folders(tmp_path, splits=False)
+    (root / "README.txt").write_text("no picture")
+    assert len(read_data(root)) == 28
+    assert not caplog.messages
+    for number in range(4):
+        shutil.copy(root / "happy" / "003.png", root / f"new {number}.png")
+    assert len(read_data(root)) == 28
+    told = "not in a class folder, and left out: 4 files (new 0.png, new 1.png, new 2.png ...)"
+    assert caplog.messages == [f"{root}: {told}"]
+
+
 def test_one_class_only(drawn: Drawn, tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path / "set", splits=False)
     for name in CLASSES[1:]:

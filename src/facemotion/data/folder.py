@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import mimetypes
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from facemotion.data.samples import Samples
 from facemotion.errors import DataError, ImageError
 from facemotion.images import image_info
 from facemotion.labels import LabelSet
+
+logger = logging.getLogger(__name__)
 
 # what lies beside pictures and is none
 _BESIDE = {".txt", ".md", ".csv", ".json", ".jsonl", ".xml", ".html", ".db", ".ini"}
@@ -53,6 +57,7 @@ def list_files(
     listing = _class_folders(root, labels or EVERY_KNOWN)
     if not listing:
         raise DataError("no class folder in it", str(root), "<class>/* or <split>/<class>/*", "no folder")
+    _tell_of_files_beside(root)
     spellings: dict[str, str] = {}
     for _, folder in listing:
         spellings.setdefault(folder.name, str(folder))
@@ -106,6 +111,14 @@ def _class_folders(root: Path, classes: LabelSet) -> list[tuple[str, Path]]:
     for folder in inner:
         listing += [(folder.name, each) for each in inner[folder]] if folder in splits else [("", folder)]
     return listing
+
+
+def _tell_of_files_beside(root: Path) -> None:
+    """Warn of pictures and clips that are in no class, so that none is missed without a word."""
+    kinds = {file.name: mimetypes.guess_type(file.name, strict=False)[0] or "" for file in files_in(root)}
+    if beside := [name for name, kind in kinds.items() if kind.startswith(("image/", "video/"))]:
+        shown = f"{', '.join(beside[:3])}{' ...' if len(beside) > 3 else ''}"
+        logger.warning("%s: not in a class folder, and left out: %d files (%s)", root, len(beside), shown)
 
 
 def _folders(path: Path) -> list[Path]:
