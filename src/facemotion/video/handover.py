@@ -86,7 +86,7 @@ def newest(items: Generator[_Item | None, None, None]) -> Generator[_Item, None,
                     break
                 item = latest.pop()
             yield item
-        if end[0]:
+        if end[0] is not None:
             raise end[0]
 
 
