@@ -166,6 +166,13 @@ def test_a_name_of_the_catalogue(hub: Hub, stand_in: Catalogue) -> None:
         list_weights("detectors", of=stand_in)
 
 
+def test_what_is_done_to_a_list_of_weights_reaches_no_other_list() -> None:
+    listed = list_weights("emotion")
+    told = dict(listed[0].metrics)
+    listed[0].metrics["accuracy"] *= 100
+    assert list_weights("emotion")[0].metrics == told
+
+
 def test_the_catalogue_is_believed_and_not_the_folder(hub: Hub, stand_in: Catalogue, tmp_path: Path) -> None:
     """A forged folder that is true to itself is found out, since the catalogue knows better."""
     folder = resolve("mine-5class").folder

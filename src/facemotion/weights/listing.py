@@ -56,7 +56,7 @@ def _info(entry: Entry, cache_dir: str | Path | None) -> WeightsInfo:
         backbone=entry.backbone,
         size=entry.size,
         speed_ms=entry.speed_ms,
-        metrics=entry.metrics,
+        metrics=dict(entry.metrics),  # the catalogue is read once, and its own must stay as they are
         licence=entry.licence,
         description=entry.description,
         place="package" if inside else "cache" if path else "hub",
