@@ -128,8 +128,8 @@ class EmotionRecognizer:
     ) -> Iterator[Frame]:
         """The frames of a video with their faces, each with its index and time; few of them are in memory at a time.
 
-        source: a camera's index, a clip's path, a URL, or any iterable of RGB arrays. A clip loses no frame; of a
-        camera or a live stream a slow reader gets the newest one.
+        source: a camera's index or device, a clip's path, a URL, or any iterable of RGB arrays. A clip loses no frame;
+        of a camera or a live stream a slow reader gets the newest one.
         track: give each face a `track_id` that stays its own. smooth: half-life of the scores in seconds, so that
         labels do not flicker; 0 turns it off. every: look at each n-th frame only, faces are carried along in between.
         fps: the rate of an iterable (30 unless given); for a clip it replaces the times in the file.

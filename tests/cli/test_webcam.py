@@ -18,6 +18,7 @@ from PIL import Image
 from screen import Screen, open_screen
 
 from facemotion import EmotionRecognizer
+from facemotion.cli.webcam import _open
 from facemotion.drawing import label_colour
 from facemotion.video.frames import clip_info, read_frames
 from facemotion.video.writing import SLOWEST
@@ -124,6 +125,13 @@ def test_the_clip_that_is_played_is_never_written_over(tmp_path: Path, option: s
     assert done.returncode == 1
     assert done.stderr.startswith(f"facemotion: {option} would write over {place}, which is to be read")
     assert (tmp_path / "a.mp4").read_bytes() == b"played first"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="cameras are no files")
+def test_a_camera_s_own_file_is_no_clip_that_is_played() -> None:
+    frames, rate = _open(os.devnull)
+    frames.close()
+    assert rate == 30, "a clip would have been asked for its own"
 
 
 def test_a_source_that_is_no_clip_is_one_line(weights: Path, tmp_path: Path) -> None:

@@ -585,8 +585,8 @@ class Camera:
     frames = 0
     gone_until = 0.0
 
-    def __init__(self, source: int) -> None:
-        self.open = source == 0 and time.monotonic() >= Camera.gone_until
+    def __init__(self, source: int | str) -> None:
+        self.open = source in (0, os.devnull) and time.monotonic() >= Camera.gone_until
         Camera.made.append(self)
 
     def isOpened(self) -> bool:
@@ -611,8 +611,12 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Camera]]:
     assert not [each for each in Camera.made if each.open], "a camera was left open"
 
 
-def test_a_slow_reader_of_a_camera_sees_the_newest_frame(camera: type[Camera]) -> None:
-    frames = read_frames(0)
+DEVICE = pytest.param(os.devnull, marks=pytest.mark.skipif(os.name == "nt", reason="cameras are no files"))
+
+
+@pytest.mark.parametrize("source", [0, DEVICE])
+def test_a_slow_reader_of_a_camera_sees_the_newest_frame(camera: type[Camera], source: int | str) -> None:
+    frames = read_frames(source)
     first = next(frames)
     time.sleep(0.5)
     second = next(frames)

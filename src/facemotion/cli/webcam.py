@@ -37,7 +37,7 @@ _CAPTION = "{:.0f} fps   q: quit   b: bars   s: snapshot"
     metavar="CAMERA",
     default="0",
     show_default=True,
-    help="A camera's index, an address, or a clip that is played as if it were a camera.",
+    help="A camera's index or device, an address, or a clip that is played as if it were a camera.",
 )
 @click.option("--record", type=FILE, callback=mp4_path, metavar="FILE.mp4", help="Keep the annotated pictures.")
 @csv_option("Write a table: a row a face of every frame.")
@@ -95,7 +95,7 @@ def _open(source: str) -> tuple[Generator[RawFrame, None, None], float]:
 
     if source.isdecimal():
         return read_frames(int(source)), _RECORDED_FPS
-    if "://" in source:
+    if "://" in source or Path(source).is_char_device():
         return read_frames(source), _RECORDED_FPS
     return play(source), clip_info(source).fps
 

@@ -60,9 +60,9 @@ class RawFrame:
 def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawFrame, None, None]:
     """The frames of a source, in order, with little more than one of them in memory.
 
-    source: a camera's index, a clip's path (~ is a home), a URL, or any iterable of RGB arrays, or of `RawFrame`s,
-    which bring their own times. A clip loses no frame; of a camera or a live stream a slow reader gets the newest
-    frame, and its index tells how many there were.
+    source: a camera's index or device, a clip's path (~ is a home), a URL, or any iterable of RGB arrays, or of
+    `RawFrame`s, which bring their own times. A clip loses no frame; of a camera or a live stream a slow reader gets the
+    newest frame, and its index tells how many there were.
     fps: the rate of an iterable of arrays (30 unless given); for a clip it replaces the times in the file.
     """
     if fps is not None and not fps > 0:
@@ -78,7 +78,8 @@ def read_frames(source: VideoSource, fps: float | None = None) -> Generator[RawF
     if not isinstance(source, str | os.PathLike):
         return _arrays(several(source), fps or _DEFAULT_FPS)
     name = name_of(source)
-    if name.startswith(_LIVE):
+    # of a camera's own file, as /dev/video0, all frames would come, each later than the one before
+    if name.startswith(_LIVE) or ("://" not in name and Path(name).is_char_device()):
         return newest(_camera(name))
     return _url(name, fps) if "://" in name else ahead(_clip(name, fps))
 
