@@ -73,8 +73,11 @@ def test_a_bad_picture_without_a_name_is_told_by_its_number(astronaut_path: Path
         list(read_each([good, "absent.jpg"], threads=2))
 
 
-@pytest.mark.parametrize("kind", [str, object, np.dtypes.StringDType()])
-def test_an_array_of_names_is_as_good_as_a_list(astronaut_path: Path, astronaut: np.ndarray, kind: type) -> None:
+NUMPY_1 = pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="strings of any length came with 2")
+
+
+@pytest.mark.parametrize("kind", ["U", "O", pytest.param("T", marks=NUMPY_1)])
+def test_an_array_of_names_is_as_good_as_a_list(astronaut_path: Path, astronaut: np.ndarray, kind: str) -> None:
     names = np.array([str(astronaut_path)] * 2, kind)
     found = list(read_each(several(names), threads=2))
     assert len(found) == 2
